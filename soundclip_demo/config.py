@@ -1,0 +1,64 @@
+"""Frozen settings of one process: folders, limits and sizes.
+
+Nothing here imports torch: the command line's `--help` and the page's first paint stay quick.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WINDOW_SECONDS = 3.0  # AVE-2 clips are 3 s (paper-facts: section 6.1)
+TOP_CLIPS = 5
+MAX_NEW_TOKENS = 384  # the published captions are 53 to 251 words
+THREADS = 2  # a free Space has two cores; more threads only fight each other
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_PROMPT = "Describe the main object that is sounding in this image, and its sound, in detail."
+
+
+@dataclass(frozen=True)
+class SoundLimits:
+    """What a visitor's file may cost. All of them hold while decoding, not only in the header."""
+
+    file_bytes: int = 50 * 2**20
+    seconds: float = 600.0
+    channels: int = 8
+    min_rate: int = 4_000  # Hz
+    max_rate: int = 192_000  # Hz
+    decoded_bytes: int = 256 * 2**20
+    silence_rms: float = 1e-3  # -60 dBFS: below this a window holds nothing to describe
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where one process reads and writes.
+
+    Attributes:
+        cache: converted checkpoints live here; may be deleted at any time.
+        gallery: folder with `clips.csv`, `tokens.npy`, `atlas.npy` and the media.
+        checkpoints: what `training/` produced: projectors, fusion, multimodal projector, adapter.
+    """
+
+    suite: str = "compact"
+    cache: Path = field(default_factory=lambda: default_cache())
+    gallery: Path = ROOT / "assets" / "gallery"
+    checkpoints: Path = ROOT / "assets" / "checkpoints"
+    examples: Path = ROOT / "assets" / "examples"
+    limits: SoundLimits = SoundLimits()
+    embedding_cache: int = 256  # sounds whose embeddings are kept in memory
+
+
+def default_cache() -> Path:
+    """`$SOUNDCLIP_CACHE`, else the user's cache folder."""
+    if folder := os.environ.get("SOUNDCLIP_CACHE"):
+        return Path(folder).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "soundclip-demo"
+
+
+def limit_threads() -> None:
+    """Keep torch and faiss at `THREADS`; call once, after which their pools stay out of each other's way."""
+    import faiss
+    import torch
+
+    torch.set_num_threads(THREADS)
+    faiss.omp_set_num_threads(THREADS)

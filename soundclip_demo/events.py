@@ -1,0 +1,131 @@
+"""What goes into an analysis (`Setting`) and what comes out of it (events, in the order of this file).
+
+The page, the command line and the public API all read these; none of them touches a tensor.
+"""
+
+from dataclasses import dataclass, field
+
+from .config import DEFAULT_PROMPT, MAX_NEW_TOKENS, TOP_CLIPS
+
+MODES = ("projected", "raw", "blend")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the visitor chooses.
+
+    Attributes:
+        encoder: a name from `encoders.ENCODERS`.
+        mode: one of `MODES`.
+        t: the blend `(1 - t) raw + t projected`; read only in mode `blend`.
+        k: how many patches the captioner sees beside the sound; 0 means the sound only.
+        picture: path of the visitor's own picture or video whose patches are used;
+            None means the best match's frame.
+        prompt: the question put to LLaVA.
+        temperature: 0 is greedy.
+    """
+
+    encoder: str = "whisperclip"
+    mode: str = "projected"
+    t: float = 0.5
+    k: int = 0
+    picture: str | None = None
+    prompt: str = DEFAULT_PROMPT
+    temperature: float = 0.0
+    top: int = TOP_CLIPS
+    caption: bool = True
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+    @property
+    def projected_share(self) -> float:
+        """How much of the token is projected, in [0, 1]."""
+        return {"projected": 1.0, "raw": 0.0}.get(self.mode, self.t)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Which part of the sound was used.
+
+    Attributes:
+        seconds: length of the whole sound.
+        window: start and end of the part that was encoded, in seconds.
+        chosen: "loudest" when the demo chose it, "visitor" when the visitor did, "whole" for a short sound.
+        truncated: True when the file was longer than the limit and only its beginning was read.
+    """
+
+    seconds: float
+    window: tuple[float, float]
+    chosen: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One match. `score` is the cosine in CLIP space; `deviations` says how many standard deviations it
+    lies above the mean cosine of this token to the whole gallery."""
+
+    rank: int
+    clip: str
+    category: str
+    caption: str
+    licence: str
+    score: float
+    deviations: float
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The top clips.
+
+    Attributes:
+        chance: deviations that the best of N random cosines exceeds in 1 of 20 cases; a best hit
+            below it is no better than chance.
+    """
+
+    hits: tuple[Hit, ...]
+    gallery_size: int
+    chance: float
+
+    @property
+    def above_chance(self) -> bool:
+        return bool(self.hits) and self.hits[0].deviations > self.chance
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where the sound lands on the map (same units as the atlas)."""
+
+    x: float
+    y: float
+    off_map: bool
+
+
+@dataclass(frozen=True)
+class CaptionPart:
+    """The caption so far (not the increment), and whether it is finished."""
+
+    text: str
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part of the demo that could not run; the rest went on.
+
+    Attributes:
+        part: "encoder", "captioner", "vision" ...
+        message: one sentence for the visitor.
+    """
+
+    part: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of each stage that ran: decode, encode, project, search, place, caption_first_token, caption."""
+
+    ms: dict[str, float] = field(default_factory=dict)
+
+
+Event = Heard | Matches | Placed | CaptionPart | Missing | Timing
