@@ -1,0 +1,169 @@
+"""A visitor's file becomes a `Sound`, and a sound becomes 3-second windows.
+
+soundfile reads first (wav, flac, ogg, opus, mp3), PyAV second (m4a, webm and the sound track of videos). Files are
+told apart by what decodes them, never by their name. Every limit holds inside the decode loop: a header may lie.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .config import WINDOW_SECONDS, SoundLimits
+from .errors import UserError
+
+REPEAT_GAP = 0.25  # seconds of silence between repetitions of a sound shorter than the window
+HOP = 0.01  # seconds; how finely the loudest window is searched
+_BLOCK = 1 << 16  # frames read at a time
+_FORMATS = "Try a wav, flac, ogg, mp3, m4a or webm file, or a video with sound."
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A mono waveform.
+
+    Attributes:
+        samples: float32 [T], about [-1, 1], finite.
+        rate: samples per second.
+        truncated: True when the file went on beyond the limit and only its beginning was read.
+    """
+
+    samples: np.ndarray
+    rate: int
+    truncated: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the content, so that embeddings can be cached by it."""
+        return hashlib.sha256(self.samples.tobytes() + str(self.rate).encode()).hexdigest()
+
+    def overview(self, bins: int = 240) -> list[float]:
+        """Peaks in [0, 1] of `bins` equal parts, for drawing; the loudest part is 1."""
+        edges = np.linspace(0, len(self.samples), bins + 1).astype(int)[:-1]
+        peaks = np.maximum.reduceat(np.abs(self.samples), np.minimum(edges, len(self.samples) - 1))
+        return (peaks / max(float(peaks.max()), 1e-9)).round(3).tolist()
+
+    def loudest(self) -> float:
+        """Start in seconds of the window with the most energy (the first of equals)."""
+        hop, width = round(HOP * self.rate), round(WINDOW_SECONDS * self.rate)
+        if len(self.samples) <= width:
+            return 0.0
+        energy = np.concatenate([[0.0], np.cumsum(self.samples.astype(np.float64) ** 2)])
+        starts = np.arange(0, len(self.samples) - width + 1, hop)
+        return float(starts[np.argmax(energy[starts + width] - energy[starts])] / self.rate)
+
+    def window(self, start: float, silence_rms: float = SoundLimits.silence_rms) -> np.ndarray:
+        """The 3 s from `start` as float32 [3 * rate]; a shorter sound is repeated with a short gap.
+
+        Raises:
+            UserError: there is nothing but silence in it.
+        """
+        width = round(WINDOW_SECONDS * self.rate)
+        first = min(max(0, round(start * self.rate)), max(0, len(self.samples) - width))
+        part = self.samples[first : first + width]
+        if float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) < silence_rms:
+            raise UserError("This part of the sound is silent.", "Choose another part, or another sound.")
+        return repeat_to(part, width, round(REPEAT_GAP * self.rate))
+
+
+def repeat_to(part: np.ndarray, width: int, gap: int) -> np.ndarray:
+    """`part [T]` -> [width]: repeated whole, `gap` zeros in between, then cut."""
+    if len(part) >= width:
+        return part[:width]
+    unit = np.concatenate([part, np.zeros(gap, part.dtype)])
+    return np.tile(unit, -(-width // len(unit)))[:width]
+
+
+def resample(waveform: np.ndarray, rate: int, target: int) -> np.ndarray:
+    """float32 [T] at `rate` -> [T'] at `target`, with torchaudio's default windowed-sinc kernel.
+
+    The choice is fixed: another resampler differs near the band edge and would move embeddings.
+    """
+    from . import torchaudio_guard  # noqa: F401
+
+    import torch
+    from torchaudio.functional import resample as sinc
+
+    return waveform if rate == target else sinc(torch.from_numpy(waveform), rate, target).numpy()
+
+
+def decode(path: str | Path, limits: SoundLimits = SoundLimits()) -> Sound:
+    """Reads a sound file or the sound track of a video.
+
+    Raises:
+        UserError: too big, unreadable, without sound, or with an unusable rate or channel count.
+    """
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size == 0:
+        raise UserError("This file is empty.", _FORMATS)
+    if path.stat().st_size > limits.file_bytes:
+        raise UserError(f"This file is larger than {limits.file_bytes >> 20} MB.", "Please cut it shorter.")
+    for blocks in (_soundfile_blocks, _av_blocks):
+        try:
+            sound = _gather(blocks(path, limits), limits)
+        except UserError:
+            raise
+        except Exception:  # whatever a decoder raises on hostile bytes: the next one may read them
+            continue
+        if sound is not None:
+            return sound
+    raise UserError("This file could not be read as sound.", _FORMATS)
+
+
+def _gather(blocks: Iterator[tuple[int, np.ndarray]], limits: SoundLimits) -> Sound | None:
+    """Mixes blocks `(rate, [T, channels])` down and joins them until a limit is reached; None if there is none."""
+    parts, rate, frames, decoded, truncated = [], 0, 0, 0, False
+    for rate, block in blocks:
+        parts.append(np.nan_to_num(block.mean(axis=1, dtype=np.float32), posinf=0.0, neginf=0.0))
+        frames += len(block)
+        decoded += block.nbytes
+        if frames >= limits.seconds * rate or decoded >= limits.decoded_bytes:
+            truncated = True
+            break
+    if frames == 0:
+        return None
+    samples = np.concatenate(parts)[: int(limits.seconds * rate)]
+    return Sound(np.clip(samples, -8.0, 8.0), rate, truncated)
+
+
+def _check(rate: int, channels: int, limits: SoundLimits) -> None:
+    if not limits.min_rate <= rate <= limits.max_rate:
+        raise UserError(f"A sample rate of {rate} Hz is not supported.", "Please convert it to 44100 Hz.")
+    if channels > limits.channels:
+        raise UserError(f"This file has {channels} channels.", "Please mix it down to stereo or mono.")
+
+
+def _soundfile_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarray]]:
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        _check(file.samplerate, file.channels, limits)
+        while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+            yield file.samplerate, block
+
+
+def _av_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarray]]:
+    import av
+
+    with av.open(str(path), mode="r", metadata_errors="ignore") as container:
+        if not container.streams.audio:
+            raise UserError("This file has no sound track.", "Choose a file with sound.")
+        stream = container.streams.audio[0]
+        rate, channels = stream.rate, stream.channels
+        _check(rate, channels, limits)
+        to_float = av.AudioResampler(format="fltp", rate=rate)
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                continue  # one broken packet does not spoil the rest
+            for frame in frames:
+                for planar in to_float.resample(frame):
+                    yield rate, planar.to_ndarray().T
