@@ -14,7 +14,8 @@ class Projector(nn.Module):
     """Three-layer MLP with layer norm and GELU, embedding [N, d] -> token [N, D] (paper-facts section 3).
 
     `hidden` are the widths of the two hidden layers. The input is standardised with the training embeddings'
-    mean and standard deviation, which are part of the checkpoint.
+    mean and standard deviation. InfoNCE trains the direction only, so the length is set to that of the average
+    picture's token: what LLaVA sees then differs from a picture in nothing it could tell apart by size.
     """
 
     def __init__(self, inputs: int, outputs: int, hidden: tuple[int, int] = (512, 1024), dropout: float = 0.0) -> None:
@@ -22,6 +23,7 @@ class Projector(nn.Module):
         self.shape = {"inputs": inputs, "outputs": outputs, "hidden": list(hidden), "dropout": dropout}
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))
+        self.register_buffer("norm", torch.ones(()))
         widths = (inputs, *hidden)
         layers: list[nn.Module] = [nn.Dropout(dropout)]
         for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
@@ -29,7 +31,7 @@ class Projector(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], outputs))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        return self.layers((embedding - self.mean) / self.std)
+        return F.normalize(self.layers((embedding - self.mean) / self.std), dim=-1) * self.norm
 
     def save(self, file: Path, card: dict) -> None:
         """Writes the weights in float16 with shape and card (data, seed, command, quality) in the header."""

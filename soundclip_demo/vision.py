@@ -118,11 +118,16 @@ AutoConfig.register("efficientnet_lite", EfficientNetLiteConfig)
 AutoModel.register(EfficientNetLiteConfig, EfficientNetLite)
 
 
-def load(weights: Path, statistics: Path) -> EfficientNetLite:
-    """The tower from the packaged weights and the training pictures' statistics (`mean`, `std`, each [D])."""
+def load(weights: Path, statistics: Path | None) -> EfficientNetLite:
+    """The tower from the packaged weights and the training pictures' statistics (`mean`, `std`, each [D]).
+
+    Without statistics it gives unstandardised features, from which the statistics are then computed.
+    """
     tower = EfficientNetLite(EfficientNetLiteConfig())
-    tower.load_state_dict(load_file(weights / "model.safetensors") | load_file(statistics))
-    return tower.eval()
+    width = tower.config.hidden_size
+    standard = load_file(statistics) if statistics else {"mean": torch.zeros(width), "std": torch.ones(width)}
+    tower.load_state_dict(load_file(weights / "model.safetensors") | standard)
+    return tower.eval().to(memory_format=torch.channels_last)
 
 
 def pixels(image: Image.Image) -> Tensor:

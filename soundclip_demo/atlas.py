@@ -1,0 +1,33 @@
+"""Where a token lands on the stored map of the gallery.
+
+The map is UMAP of the gallery's tokens, fitted offline (`python -m training atlas`). A new token is placed at the
+mean of its nearest clips' coordinates, weighted by a softmax over their cosines: this is how UMAP itself starts a
+new point, it needs no second search, and it avoids umap's import and compile time of many seconds.
+"""
+
+import numpy as np
+
+from .search import Neighbours
+
+NEIGHBOURS = 15
+SHARPNESS = 20.0  # softmax over cosine * SHARPNESS
+
+
+def place(neighbours: Neighbours, coordinates: np.ndarray) -> tuple[float, float]:
+    """Neighbours of a token among clips with `coordinates` [N, 2] -> (x, y) in the atlas's units."""
+    weights = np.exp(SHARPNESS * (neighbours.scores - neighbours.scores.max()))
+    x, y = (weights / weights.sum()) @ coordinates[neighbours.ids]
+    return float(x), float(y)
+
+
+def fit(tokens: np.ndarray, seed: int = 0) -> np.ndarray:
+    """UMAP of gallery tokens [N, D] -> float32 [N, 2], cosine metric, deterministic. Takes half a minute.
+
+    Fewer than four clips have no neighbourhoods to keep: they are put on a line.
+    """
+    if len(tokens) < 4:
+        return np.stack([np.arange(len(tokens)), np.zeros(len(tokens))], axis=1).astype(np.float32)
+    import umap  # seconds to import, tens of seconds to compile: never on the request path
+
+    reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(tokens) - 1), metric="cosine", random_state=seed)
+    return reducer.fit_transform(tokens).astype(np.float32)

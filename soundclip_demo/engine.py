@@ -1,0 +1,255 @@
+"""Owns the models and runs a sound through them; knows nothing of web pages.
+
+`run(sound, setting)` yields events in the order matches, map, caption, and the time of each stage. Parts load in
+the background or on first use; one that is missing costs only what it feeds.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from . import encoders, gallery
+from .audio import Sound, decode, resample
+from .config import WINDOW_SECONDS, Config, limit_threads
+from .errors import UserError
+from .events import (
+    MODES,
+    CaptionPart,
+    Event,
+    Heard,
+    Hit,
+    Matches,
+    Missing,
+    Placed,
+    Setting,
+    Timing,
+)
+from .parts import NotReady, Parts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Engine:
+    """One per process. Safe to call from several threads."""
+
+    def __init__(self, config: Config = Config()) -> None:
+        self.config = config
+        self.parts = Parts(config)
+        self.gallery = gallery.read(config.gallery, encoders.SPACES[config.suite])
+        self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
+        self._sounds = _Recent[tuple[str, float], Sound](8)
+
+    def warm(self) -> None:
+        """Starts loading everything in the background and returns at once."""
+        threading.Thread(target=self._load_all, name="warm", daemon=True).start()
+
+    def status(self) -> list[str]:
+        """What is still loading or missing, a sentence each; empty when all is ready."""
+        return self.parts.status()
+
+    def encoders(self) -> list[encoders.EncoderStatus]:
+        """Every encoder of both suites: ready or why not."""
+        return encoders.statuses(self.config)
+
+    def load_sound(self, path: str | Path) -> Sound:
+        """Decodes a file under the configured limits; the last few are kept.
+
+        Raises:
+            UserError: the file cannot be used.
+        """
+        path = Path(path)
+        try:
+            key = (str(path), path.stat().st_mtime)
+        except OSError as error:
+            raise UserError("This sound is no longer here.", "Please give it again.") from error
+        return self._sounds.get(key, lambda: decode(path, self.config.limits))
+
+    def loudest(self, sound: Sound) -> float:
+        """Start in seconds of the window used when the visitor chooses none."""
+        return sound.loudest()
+
+    def token(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
+        """The audio token [D] of one window under `setting`."""
+        return self._project(self._embed(sound, setting, start), setting)
+
+    def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
+        """Decodes a file and runs one analysis; see `run`."""
+        stages = _Stages()
+        with stages("decode"):
+            sound = self.load_sound(path)
+        yield from self.run(sound, setting, start, stages)
+
+    def run(
+        self, sound: Sound, setting: Setting, start: float | None = None, stages: "_Stages | None" = None
+    ) -> Iterator[Event]:
+        """Runs one analysis. Closing the iterator ends it, caption included.
+
+        Args:
+            start: of the window, in seconds; None takes the loudest.
+            stages: times measured so far, where the sound was decoded for this analysis.
+
+        Raises:
+            UserError: the setting or the sound cannot be used.
+        """
+        self._check(setting)
+        stages = stages or _Stages()
+        start = sound.loudest() if start is None else _clamp_start(start, sound)
+        yield self._heard(sound, start)
+        try:
+            with stages("encode"):
+                embedding = self._embed(sound, setting, start)
+            with stages("project"):
+                token = self._project(embedding, setting)
+        except NotReady as missing:
+            yield Missing("encoder", str(missing))
+            yield Timing(stages.ms)
+            return
+        matches, placed = self._find(token, setting, stages)
+        yield matches
+        yield placed
+        if setting.caption:
+            yield from self._caption(token, matches, setting, stages)
+        yield Timing(stages.ms)
+
+    def _find(self, token: "Tensor", setting: Setting, stages: "_Stages") -> tuple[Matches, Placed]:
+        from . import atlas, search
+
+        with stages("search"):
+            found = self._index().search(token.numpy(), max(setting.top, atlas.NEIGHBOURS))
+            chance = search.chance_level(self._index().size)
+            ranked = zip(found.ids[: setting.top], found.scores, found.deviations(), strict=False)
+            hits = tuple(self._hit(rank, *row) for rank, row in enumerate(ranked, 1))
+            matches = Matches(hits, self._index().size, chance)
+        with stages("place"):
+            x, y = atlas.place(found, self.gallery.coordinates)
+        return matches, Placed(x, y, off_map=not matches.above_chance)
+
+    def _caption(
+        self, token: "Tensor", matches: Matches, setting: Setting, stages: "_Stages"
+    ) -> Iterator[CaptionPart | Missing]:
+        """Streams the caption; what is missing is said and the rest of the analysis stands."""
+        try:
+            captioner = self.parts.captioner()
+            visual = self._visual(token, matches, setting)
+        except NotReady as missing:
+            yield Missing("captioner", str(missing))
+            return
+        began, text = time.perf_counter(), ""
+        for text in captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature):
+            stages.ms.setdefault("caption_first_token", _ms(began))
+            yield CaptionPart(text)
+        stages.ms["caption"] = _ms(began)
+        yield CaptionPart(text, done=True)
+
+    def _visual(self, token: "Tensor", matches: Matches, setting: Setting) -> "Tensor":
+        """The token, then the k most relevant patches of the picture in use: [1 + k, D]."""
+        import torch
+
+        if setting.k == 0:
+            return token[None]
+        from .captioner import relevant_patches
+        from .frames import middle_frame
+        from .vision import look
+
+        path = Path(setting.picture) if setting.picture else self.gallery.clip(matches.hits[0].clip).poster
+        _, patches = look(self.parts.tower(), [middle_frame(path, self.config.limits)])
+        return torch.cat([token[None], patches[0][relevant_patches(token, patches[0], setting.k)]])
+
+    def _embed(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
+        """Embedding [d], cached per (sound, window, encoder): switching mode, t, k or prompt encodes nothing."""
+        import torch
+
+        def encode() -> "Tensor":
+            encoder = self.parts.encoder(setting.encoder)
+            window = sound.window(start, self.config.limits.silence_rms)
+            waveform = resample(window, sound.rate, encoder.sample_rate)
+            return encoder.encode(torch.from_numpy(waveform)[None])[0]
+
+        return self._embeddings.get((sound.digest, round(start, 3), setting.encoder), encode)
+
+    def _project(self, embedding: "Tensor", setting: Setting) -> "Tensor":
+        import torch
+
+        from .projection import blend
+
+        projector = self.parts.projector(setting.encoder)
+        with torch.inference_mode():
+            return blend(embedding[None], projector, self.gallery.tokens.shape[1], setting.projected_share)[0]
+
+    def _index(self):
+        return self.parts.index(self.gallery.tokens)
+
+    def _hit(self, rank: int, row: int, score: float, deviations: float) -> Hit:
+        clip = self.gallery.clips[row]
+        return Hit(rank, clip.id, clip.category, clip.caption, clip.licence, float(score), float(deviations))
+
+    def _heard(self, sound: Sound, start: float) -> Heard:
+        if sound.seconds <= WINDOW_SECONDS:
+            return Heard(sound.seconds, (0.0, sound.seconds), "whole", sound.truncated)
+        chosen = "loudest" if abs(start - sound.loudest()) < 0.02 else "visitor"
+        return Heard(sound.seconds, (start, start + WINDOW_SECONDS), chosen, sound.truncated)
+
+    def _check(self, setting: Setting) -> None:
+        """Values come from a browser and can be anything."""
+        known = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
+        if setting.encoder not in known:
+            raise UserError(f"There is no encoder “{setting.encoder}” here.", f"Choose one of {', '.join(known)}.")
+        if setting.mode not in MODES:
+            raise UserError(f"There is no mode “{setting.mode}”.", f"Choose one of {', '.join(MODES)}.")
+        if not 0.0 <= setting.t <= 1.0:
+            raise UserError("The blend must lie between 0 (raw) and 1 (projected).")
+        if not 0 <= setting.k <= encoders.PATCHES[self.config.suite]:
+            raise UserError(f"k must lie between 0 and {encoders.PATCHES[self.config.suite]} patches.")
+        if not 1 <= setting.top <= 50:
+            raise UserError("Between 1 and 50 matches can be asked for.")
+
+    def _load_all(self) -> None:
+        limit_threads()
+        self.parts.load_all(self.gallery.tokens)
+
+
+class _Stages:
+    """Collects milliseconds by stage name."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.ms[name] = _ms(began)
+
+
+class _Recent(Generic[K, V]):
+    """Keeps the most recently used values; two threads asking for the same key compute it once."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._lock, self._values = size, threading.Lock(), OrderedDict()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+                if len(self._values) > self._size:
+                    self._values.popitem(last=False)
+            self._values.move_to_end(key)
+            return self._values[key]
+
+
+def _clamp_start(start: float, sound: Sound) -> float:
+    return float(np.clip(start, 0.0, max(0.0, sound.seconds - WINDOW_SECONDS)))
+
+
+def _ms(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

@@ -1,0 +1,109 @@
+"""The clips that are searched: `clips.csv`, their CLIP tokens, their place on the map, their media.
+
+A gallery folder holds `clips.csv` (one row a clip), `tokens.npy` float16 [N, D], `atlas.npy` float32 [N, 2],
+`gallery.json` (title, CLIP space, note) and the files that the rows name.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+
+COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "licence", "attribution")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One 3-second video.
+
+    Attributes:
+        still: the video is a slow camera move over one picture, not a filmed one.
+        picture_kind: "photo", "drawing" or "video".
+        attribution: who made what, under which licence; plain text, may be empty.
+    """
+
+    id: str
+    category: str
+    caption: str
+    video: Path
+    poster: Path
+    still: bool
+    picture_kind: str
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Clips in a fixed order, which tokens [N, D] and coordinates [N, 2] share."""
+
+    folder: Path
+    title: str
+    space: str
+    note: str
+    clips: tuple[Clip, ...]
+    tokens: np.ndarray
+    coordinates: np.ndarray
+
+    @cached_property
+    def _by_id(self) -> dict[str, Clip]:
+        return {clip.id: clip for clip in self.clips}
+
+    def clip(self, clip_id: str) -> Clip:
+        return self._by_id[clip_id]
+
+
+def read(folder: Path, space: str) -> Gallery:
+    """Opens a gallery folder.
+
+    Args:
+        space: name of the CLIP space in use; a gallery embedded in another one is refused.
+
+    Raises:
+        UserError: a file is missing or damaged, or the gallery belongs to another CLIP space.
+    """
+    folder = folder.resolve()
+    try:
+        about = json.loads((folder / "gallery.json").read_text())
+        with (folder / "clips.csv").open(newline="") as file:
+            clips = tuple(_clip(folder, row) for row in csv.DictReader(file))
+        tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
+        coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The gallery in {folder.name} cannot be opened ({type(error).__name__}).",
+            "Build it again with: python -m soundclip_demo gallery build FOLDER --out GALLERY",
+        ) from error
+    if about["space"] != space:
+        raise UserError(f"This gallery was made for {about['space']}, not for {space}.", "Build it again.")
+    if not len(clips) == len(tokens) == len(coordinates) > 0:
+        raise UserError("The gallery's files do not belong together.", "Build it again.")
+    return Gallery(folder, about["title"], space, about["note"], clips, tokens, coordinates)
+
+
+def _clip(folder: Path, row: dict[str, str]) -> Clip:
+    credit = _inside(folder, row["attribution"]) if row["attribution"] else None
+    return Clip(
+        id=row["id"],
+        category=row["category"],
+        caption=row["caption"],
+        video=_inside(folder, row["video"]),
+        poster=_inside(folder, row["poster"]),
+        still=row["still"] == "1",
+        picture_kind=row["picture_kind"],
+        licence=row["licence"],
+        attribution=credit.read_text() if credit and credit.is_file() else "",
+    )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A path named in `clips.csv`; one that leads out of the gallery would be served to every visitor."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise ValueError(f"{name} lies outside the gallery")
+    return path

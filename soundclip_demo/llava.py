@@ -1,0 +1,58 @@
+"""The compact LLaVA: transformers' LLaVA classes around EfficientNet-Lite0 and SmolLM2-135M-Instruct.
+
+The multimodal projector and the adapter are trained by `training/llava.py`; everything else is as published.
+"""
+
+from . import torchaudio_guard  # noqa: F401  (before transformers)
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
+
+from .captioner import SMOLLM2, Captioner
+from .vision import EfficientNetLite
+
+# SmolLM2 has no image token. Features enter as embeddings, so this id only has to be one that no text contains.
+IMAGE_TOKEN = "<reponame>"
+
+
+def assemble(tower: EfficientNetLite, language: Path) -> tuple[LlavaForConditionalGeneration, AutoTokenizer]:
+    """A float32 LLaVA with a fresh multimodal projector, and the language model's tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(language)
+    words = LlamaForCausalLM.from_pretrained(language, dtype=torch.float32)
+    config = LlavaConfig(
+        vision_config=tower.config,
+        text_config=words.config,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",  # keep the class position: it is the one a sound replaces
+        image_seq_length=1 + 49,
+        tie_word_embeddings=True,
+    )
+    with torch.device("meta"):
+        llava = LlavaForConditionalGeneration(config)
+    llava.model.vision_tower = tower
+    llava.model.language_model = words.model
+    llava.lm_head = words.lm_head
+    llava.model.multi_modal_projector = type(llava.model.multi_modal_projector)(config)
+    llava.generation_config.eos_token_id = tokenizer.eos_token_id
+    llava.generation_config.pad_token_id = tokenizer.pad_token_id
+    return llava, tokenizer
+
+
+def load(tower: EfficientNetLite, language: Path, checkpoint: Path) -> Captioner:
+    """The trained captioner.
+
+    Args:
+        checkpoint: folder with `multi_modal_projector.safetensors` and, in peft's form, `adapter/`.
+    """
+    from peft import PeftModel
+
+    llava, tokenizer = assemble(tower, language)
+    llava.model.multi_modal_projector.load_state_dict(
+        {k: v.float() for k, v in load_file(checkpoint / "multi_modal_projector.safetensors").items()}
+    )
+    adapted = PeftModel.from_pretrained(llava, checkpoint / "adapter")
+    return Captioner(adapted.merge_and_unload(), tokenizer, SMOLLM2)

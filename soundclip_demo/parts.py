@@ -1,0 +1,135 @@
+"""The models, each loaded once, on first use or in the background; what fails costs only the part it feeds."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import encoders, weights
+from .config import Config
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .captioner import Captioner
+    from .encoders.base import Encoder
+    from .projection import Projector
+    from .search import Index
+    from .vision import EfficientNetLite
+
+RETRY_SECONDS = 30.0  # how long a failure is remembered before the next request tries again
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class NotReady(Exception):
+    """A part cannot run now; the message is one sentence for the visitor."""
+
+
+@dataclass
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    value: Any = None
+    failure: str = ""
+    failed_at: float = 0.0
+    state: str = ""
+
+
+class Parts:
+    """Lazily loaded models of one suite."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._slots: dict[str, _Slot] = {}
+        self._guard = threading.Lock()
+
+    def tower(self) -> "EfficientNetLite":
+        def load() -> "EfficientNetLite":
+            from . import vision
+
+            return vision.load(self._fetch("vision"), self._config.checkpoints / "vision-statistics.safetensors")
+
+        return self._once("vision", "The CLIP tower", load)
+
+    def encoder(self, name: str) -> "Encoder":
+        def load() -> "Encoder":
+            self._fetch("whisper")
+            return encoders.load(name, self._config)
+
+        return self._once(f"encoder {name}", encoders.ENCODERS[name].title, load)
+
+    def projector(self, name: str) -> "Projector":
+        def load() -> "Projector":
+            from .projection import Projector
+
+            file = self._config.checkpoints / f"{name}-projector.safetensors"
+            return Projector.load(file, self.encoder(name).spec.hash)
+
+        return self._once(f"projector {name}", f"The projector of {encoders.ENCODERS[name].title}", load)
+
+    def captioner(self) -> "Captioner":
+        def load() -> "Captioner":
+            from . import llava
+
+            return llava.load(self.tower(), self._fetch("language"), self._config.checkpoints / "llava")
+
+        return self._once("captioner", "The caption model", load)
+
+    def index(self, tokens: "np.ndarray") -> "Index":
+        def load() -> "Index":
+            from .search import FlatIndex
+
+            return FlatIndex(tokens)
+
+        return self._once("index", "The search index", load)
+
+    def load_all(self, tokens: "np.ndarray") -> None:
+        """Loads everything the page uses, the quick parts first; failures are kept for `status`."""
+        ready = [s.name for s in encoders.statuses(self._config) if s.suite == self._config.suite and s.ready]
+        loaders: list[Callable[[], Any]] = [lambda: self.index(tokens)]
+        loaders += [lambda name=name: self.projector(name) for name in reversed(ready)]
+        for load in [*loaders, self.tower, self.captioner]:
+            try:
+                load()
+            except NotReady as missing:
+                log.warning("%s", missing)
+
+    def status(self) -> list[str]:
+        """What is loading or missing, a sentence each."""
+        return [slot.state for slot in list(self._slots.values()) if slot.state]
+
+    def _once(self, key: str, title: str, load: Callable[[], T]) -> T:
+        with self._guard:
+            slot = self._slots.setdefault(key, _Slot())
+        with slot.lock:
+            if slot.value is not None:
+                return slot.value
+            if slot.failure and time.monotonic() - slot.failed_at < RETRY_SECONDS:
+                raise NotReady(slot.failure)
+            slot.state = f"{title} is loading."
+            try:
+                slot.value = load()
+            except Exception as error:  # one broken part must not take the page down
+                log.debug("loading %s failed", key, exc_info=True)
+                reason = str(error) if isinstance(error, (weights.WeightsError, NotReady)) else type(error).__name__
+                slot.failure = slot.state = f"{title} is not available: {reason.rstrip('.')}."
+                slot.failed_at = time.monotonic()
+                raise NotReady(slot.failure) from error
+            slot.failure = slot.state = ""
+            return slot.value
+
+    def _fetch(self, source: str):
+        """The checkpoint's folder; while it is being fetched, `status` says how far it is."""
+        title = weights.SOURCES[source].title
+        with self._guard:
+            slot = self._slots.setdefault(f"fetch {source}", _Slot())
+
+        def progress(_: str, done: int, size: int) -> None:
+            slot.state = f"Fetching {title}: {done / size:.0%} of {size / 1e6:.0f} MB."
+
+        try:
+            return weights.ensure(source, self._config.cache, progress)
+        finally:
+            slot.state = ""

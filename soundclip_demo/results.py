@@ -1,0 +1,61 @@
+"""One analysis as plain data: what the command line prints and the public API returns."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from .engine import Engine
+from .events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
+
+
+def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
+    """Runs one sound through the engine.
+
+    Args:
+        start: of the 3-second window, in seconds; None takes the loudest.
+
+    Returns:
+        `sound`, `suite`, `encoder`, `mode`, `matches`, `caption` (None when not asked for or not possible),
+        `map`, `ms`, and `missing`: a sentence for each part that could not run.
+
+    Raises:
+        UserError: the sound or the setting cannot be used.
+    """
+    result: dict[str, Any] = {
+        "sound": None,
+        "suite": engine.config.suite,
+        "encoder": setting.encoder,
+        "mode": setting.mode,
+        "matches": [],
+        "caption": None,
+        "map": None,
+        "ms": {},
+        "missing": [],
+    }
+    # The sound is decoded inside the timed part: its time is the visitor's time as well.
+    for event in engine.run_file(path, setting, start):
+        match event:
+            case Heard(seconds=seconds, window=window):
+                result["sound"] = {"seconds": round(seconds, 3), "window": [round(t, 3) for t in window]}
+            case Matches(hits=hits):
+                result["matches"] = [
+                    {"rank": h.rank, "clip": h.clip, "category": h.category, "caption": h.caption,
+                     "score": round(h.score, 4)}
+                    for h in hits
+                ]
+            case Placed() as place:
+                result["map"] = asdict(replace(place, x=round(place.x, 3), y=round(place.y, 3)))
+            case CaptionPart(text=text):
+                result["caption"] = text
+            case Missing(message=message):
+                result["missing"].append(message)
+            case Timing(ms=ms):
+                result["ms"] = ms
+    return result
+
+
+def encoder_table(engine_config: Any) -> list[dict[str, Any]]:
+    """Every encoder in both suites: name, title, suite, ready, reason."""
+    from .encoders import statuses
+
+    return [asdict(status) for status in statuses(engine_config)]

@@ -1,0 +1,57 @@
+"""Nearest clips by cosine: one protocol, FAISS behind it."""
+
+from statistics import NormalDist
+from typing import NamedTuple, Protocol
+
+import faiss
+import numpy as np
+
+CHANCE = 0.05  # how often random cosines may pass for a real match
+
+
+class Neighbours(NamedTuple):
+    """`ids` int [k] best first, `scores` cosine [k], and mean and standard deviation of the token's cosines to
+    the whole gallery."""
+
+    ids: np.ndarray
+    scores: np.ndarray
+    mean: float
+    std: float
+
+    def deviations(self) -> np.ndarray:
+        """How many standard deviations each score lies above the gallery's mean, [k]."""
+        return (self.scores - self.mean) / max(self.std, 1e-9)
+
+
+class Index(Protocol):
+    """Search over gallery tokens. `size` clips; `search(token [D], k)` gives the k nearest."""
+
+    size: int
+
+    def search(self, token: np.ndarray, k: int) -> Neighbours: ...
+
+
+class FlatIndex:
+    """Exact inner product of unit vectors: right up to tens of thousands of clips."""
+
+    def __init__(self, tokens: np.ndarray) -> None:
+        """`tokens` float32 [N, D], any length."""
+        unit = _unit(tokens)
+        self.size = len(unit)
+        self._index = faiss.IndexFlatIP(unit.shape[1])
+        self._index.add(unit)
+
+    def search(self, token: np.ndarray, k: int) -> Neighbours:
+        # All scores are asked for: their distribution says whether the best is more than chance.
+        scores, ids = self._index.search(_unit(token[None]), self.size)
+        return Neighbours(ids[0, :k], scores[0, :k], float(scores.mean()), float(scores.std()))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def chance_level(size: int) -> float:
+    """Standard deviations that the best of `size` normally distributed cosines exceeds in `CHANCE` of all cases."""
+    return NormalDist().inv_cdf((1 - CHANCE) ** (1 / size))

@@ -1,0 +1,82 @@
+"""The public API: two endpoints. Every other event of the page is private."""
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from ..events import MODES, TOP_CLIPS, Setting
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+MOST_MATCHES = 50
+
+
+def add_api(engine: "Engine") -> None:
+    """Adds the endpoints to the Blocks being built.
+
+    Hidden components type the arguments. `gr.api` would hand over the caller's file path unchecked; a File
+    component only takes files that were uploaded.
+    """
+
+    def analyze(
+        sound: str | None,
+        encoder: str = Setting.encoder,
+        mode: str = Setting.mode,
+        blend: float = Setting.t,
+        top: float = TOP_CLIPS,
+        caption: bool = True,
+    ) -> dict[str, Any]:
+        """Finds the clips that match a sound, its place on the map, and a caption written from the sound token.
+        The loudest 3 seconds of the file are used; a video with sound will do. encoder: one of those that
+        /encoders calls ready. mode: projected, raw or blend. blend: t in [0, 1], read in mode blend, for
+        (1 - t) raw + t projected. top: number of matches, 1 to 50. caption: false leaves the caption out, which is
+        much quicker. The result holds sound (seconds, window), suite, encoder, mode, matches (rank, clip,
+        category, caption, score), caption, map (x, y, off_map) and ms, the milliseconds of each stage.
+
+        Args:
+            sound: a sound file, or a video with sound.
+            encoder: audio encoder, one of those that /encoders calls ready.
+            mode: how the embedding becomes a token: projected, raw or blend.
+            blend: t in [0, 1], read in mode blend.
+            top: number of matches, 1 to 50.
+            caption: False leaves the caption out.
+        """
+        from ..errors import UserError
+        from ..results import analyze as run
+
+        try:
+            if not sound:
+                raise UserError("No sound was given.", "Upload a sound file.")
+            if encoder not in {row.name for row in engine.encoders()}:
+                raise UserError("This encoder does not exist.", "Ask /encoders for the list.")
+            if mode not in MODES:
+                raise UserError("This mode does not exist.", f"Choose one of {', '.join(MODES)}.")
+            if not (0 <= blend <= 1 and 1 <= top <= MOST_MATCHES):
+                raise UserError("blend lies in [0, 1] and top in [1, 50].")
+            setting = Setting(encoder=encoder, mode=mode, t=float(blend), top=int(top), caption=bool(caption))
+            return run(engine, sound, setting)
+        except UserError as problem:
+            raise gr.Error(str(problem), print_exception=False) from None
+
+    def encoders() -> list[dict[str, Any]]:
+        """Lists every encoder of both suites: name, title, suite, ready, and the reason when one is not ready."""
+        from ..results import encoder_table
+
+        return encoder_table(engine.config)
+
+    with gr.Row(visible=False):
+        inputs = [
+            gr.File(label="sound"),
+            gr.Textbox(Setting.encoder, label="encoder"),
+            gr.Radio(list(MODES), value=Setting.mode, label="mode"),
+            gr.Number(Setting.t, label="blend"),
+            gr.Number(TOP_CLIPS, label="top", precision=0),
+            gr.Checkbox(True, label="caption"),
+        ]
+        result = gr.JSON(label="result")
+        button = gr.Button("analyze")
+        table = gr.JSON(label="encoders")
+        ask = gr.Button("encoders")
+    button.click(analyze, inputs, result, api_name="analyze", concurrency_id="describe", concurrency_limit=1)
+    ask.click(encoders, None, table, api_name="encoders", queue=False)

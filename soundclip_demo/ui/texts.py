@@ -1,0 +1,129 @@
+"""Every sentence a visitor reads that does not come from the engine."""
+
+from ..events import Heard, Matches
+
+TITLE = "SoundCLIP"
+SUBTITLE = "Hear a sound, see what it matches: a sound takes the place of CLIP's visual token."
+SUITES = {
+    "compact": "Compact suite: compact CLIP space (EfficientNet-Lite0), LLaVA architecture with SmolLM2-135M, small "
+    "audio encoders. Small on purpose, so that all of it runs on two processor cores, offline.",
+    "paper": "Paper suite: CLIP ViT-L/14 (336 px) inside LLaVA-1.6-Mistral-7B, published audio encoders.",
+}
+
+UPLOAD_TAB = "Sound or video file"
+MICROPHONE_TAB = "Microphone"
+UPLOAD = "Sound or video file"
+MICROPHONE = "Record a sound"
+RECORDING = "Recording"
+EXAMPLES = "Or try one of these"
+NO_SOUND = "No sound yet."
+CANNOT_PLAY = "Your browser cannot play this format. The demo could read it."
+WINDOW = "Start of the window in seconds"
+PLAY = "Play the sound"
+
+ENCODER = "Audio encoder"
+NO_ENCODER = "No audio encoder is ready yet."
+MODE = "Projection mode"
+MODES = {
+    "projected": "projected",
+    "raw": "raw",
+    "blend": "blend",
+}
+MODE_NOTE = "How the encoder's embedding becomes a token in CLIP space."
+BLEND = "Blend t: 0 is raw, 1 is projected"
+
+CAPTION_SETTINGS = "Caption settings"
+SEES = "The caption model sees"
+SEES_SOUND = "the sound only"
+SEES_MATCH = "the sound + patches of the best match"
+SEES_PICTURE = "the sound + patches of your picture"
+PATCHES = "Patches k"
+PATCHES_NOTE = "The parts of the picture that lie nearest to the sound token."
+PICTURE = "Picture or video"
+PICTURE_FIRST = (
+    "Add a picture or a video under caption settings, or let the model see the best match instead."
+)
+PROMPT = "Prompt"
+PAPER_PROMPT = "Use the paper's prompt"
+
+MATCHES = "Matching clips"
+MATCHES_EMPTY = "The five clips that match your sound best will play here."
+CAPTION = "Caption"
+CAPTION_EMPTY = "A caption will be written here, word by word."
+CAPTION_WAITING = "Waiting for the caption model…"
+CAPTION_READING = "Reading the sound token…"
+CAPTION_STOPPED = "Stopped."
+CAPTION_NOTHING = "The model wrote nothing for this token."
+WRITTEN_BY = {
+    "compact": "Written by a small language model (135 M parameters) from {seen}. It is often wrong.",
+    "paper": "Written by LLaVA-1.6-Mistral-7B from {seen}. It can be wrong.",
+}
+SEEN_SOUND = "the sound token only"
+SEEN_PATCHES = "the sound token and {k} patches of {source}"
+SEEN_MATCH_FRAME = "the best match"
+SEEN_OWN_PICTURE = "your picture"
+STOP = "Stop"
+AGAIN = "Describe again"
+
+MAP = "Map of the gallery in CLIP space"
+MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
+MAP_LIST = "All clips as a list"
+OFF_MAP = "off the map: no clip is near this token"
+STILL = {
+    "photo": "slow camera move over a still photo",
+    "drawing": "slow camera move over a drawing",
+    "video": "still picture",
+}
+HEAR = "Hear clip {rank}: {category}"
+
+BANNER_LOADING = "Getting ready"
+BROKEN = "Something went wrong on our side."
+BROKEN_HINT = "Please try again; the sound itself may be fine."
+UNAVAILABLE = "Encoders not available here"
+
+STAGES = {
+    "decode": "decode",
+    "encode": "encode",
+    "project": "project",
+    "search": "search",
+    "place": "place",
+    "caption_first_token": "first word",
+    "caption": "caption",
+}
+
+
+def heard(event: Heard) -> str:
+    """Which part of the sound was used."""
+    start, end = event.window
+    if event.chosen == "whole":
+        sentence = f"Heard all {event.seconds:.1f} s of it"
+    else:
+        part = "the loudest part" if event.chosen == "loudest" else "the part you chose"
+        sentence = f"Heard {start:.1f}–{end:.1f} s of {event.seconds:.1f} s, {part}"
+    if event.truncated:
+        sentence += f". The file is longer: only its first {event.seconds:.0f} s were read"
+    return sentence + "."
+
+
+def verdict(matches: Matches) -> str:
+    """Whether the best match means anything."""
+    if not matches.hits:
+        return "The gallery is empty."
+    found = (
+        f"Best of {matches.gallery_size} clips: {matches.hits[0].deviations:.1f} deviations above the mean"
+    )
+    if matches.above_chance:
+        return f"{found}, above chance ({matches.chance:.1f})."
+    return f"{found}, no better than chance ({matches.chance:.1f})."
+
+
+def stage_times(ms: dict[str, float]) -> str:
+    """`encode 48 ms · search 1 ms`, in the order the stages ran."""
+    return " · ".join(f"{STAGES.get(stage, stage)} {duration(value)}" for stage, value in ms.items())
+
+
+def duration(ms: float) -> str:
+    """Short and readable: `0.4 ms`, `48 ms`, `5.2 s`."""
+    if ms >= 1000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if ms >= 1 else f"{ms:.1f} ms"

@@ -1,0 +1,101 @@
+"""A real server on a free port and a real Chromium. `SOUNDCLIP_URL` tests a server that already runs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from soundclip_demo.config import ROOT, Config
+
+playwright = pytest.importorskip("playwright.sync_api")
+START_SECONDS = 90
+RATE = 16_000
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """Address of the page, served by `app.py` as a visitor would get it."""
+    if given := os.environ.get("SOUNDCLIP_URL"):
+        yield given
+        return
+    if not (Config().gallery / "clips.csv").is_file():
+        pytest.skip("no gallery is bundled")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT)
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        wait_for(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def wait_for(address: str, server: subprocess.Popen) -> None:
+    """Until the page answers; the models may still be loading."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        assert server.poll() is None, "the server ended early"
+        try:
+            urllib.request.urlopen(address, timeout=2)
+            return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the page did not answer")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium of the system where there is one, else Playwright's own; its microphone plays beeps."""
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    flags.append("--autoplay-policy=no-user-gesture-required")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, url: str):
+    """A fresh visitor with an open page; the test fails on an uncaught error in the browser."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    page.locator("#wave .wave-name").wait_for()
+    yield page
+    context.close()
+    assert not errors
+
+
+@pytest.fixture(scope="session")
+def beeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 s of sound, loudest from 4 s to 7 s."""
+    seconds = np.arange(8 * RATE) / RATE
+    loud = np.where((seconds >= 4) & (seconds < 7), 0.6, 0.05)
+    tone = loud * np.sin(2 * np.pi * 440 * seconds)
+    return write(tmp_path_factory.mktemp("sounds") / "beeps.wav", tone)
+
+
+@pytest.fixture(scope="session")
+def half_silent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 s of noise, then 6 s of silence."""
+    noise = np.random.default_rng(0).normal(0, 0.2, 4 * RATE)
+    return write(tmp_path_factory.mktemp("sounds") / "half.wav", np.concatenate([noise, np.zeros(6 * RATE)]))
+
+
+def write(path: Path, samples: np.ndarray) -> Path:
+    soundfile.write(path, samples, RATE)
+    return path

@@ -1,0 +1,107 @@
+"""The parts of the page that need no browser."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundclip_demo.errors import UserError
+from soundclip_demo.events import Heard, Hit, Matches, Placed
+
+pytest.importorskip("gradio")
+from soundclip_demo.ui import caption, map, matches, texts
+from soundclip_demo.ui.examples import read_examples
+from soundclip_demo.ui.turns import MOST_SESSIONS, Turns
+
+EVIL = '<img src=x onerror="hacked()">'
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What the page reads of a clip."""
+
+    id: str
+    category: str = EVIL
+    caption: str = EVIL
+    licence: str = EVIL
+    attribution: str = EVIL
+    still: bool = True
+    picture_kind: str = "photo"
+    video: Path = Path("gallery/a.mp4")
+    poster: Path = Path("gallery/a.jpg")
+
+
+class Gallery:
+    """Three clips of one category and one of another."""
+
+    folder = Path("gallery")
+    clips = (Clip("a"), Clip("b"), Clip("c"), Clip("d", category="dog"))
+    coordinates = np.array([[0, 0], [1, 0], [0, 1], [-5, -5]], np.float32)
+
+    def clip(self, name: str) -> Clip:
+        return next(clip for clip in self.clips if clip.id == name)
+
+
+def result(deviations: float) -> Matches:
+    return Matches((Hit(1, "a", EVIL, EVIL, EVIL, 0.5, deviations),), gallery_size=4, chance=3.0)
+
+
+def test_cards_escape_every_string() -> None:
+    html = matches.cards(result(4.0), Gallery(), {"search": 1.0})
+    assert "<img" not in html
+    assert html.count("&lt;img") >= 4
+
+
+def test_captions_and_errors_are_escaped() -> None:
+    shown = caption.panel(EVIL, EVIL) + caption.error(UserError(EVIL, EVIL)) + caption.notes([EVIL], "!")
+    assert "<img" not in shown
+
+
+@pytest.mark.parametrize(("deviations", "words"), [(4.0, "above chance"), (2.0, "no better than chance")])
+def test_the_page_says_whether_matches_mean_anything(deviations: float, words: str) -> None:
+    assert words in texts.verdict(result(deviations))
+
+
+def test_heard_says_which_part() -> None:
+    assert (
+        texts.heard(Heard(31.0, (12.4, 15.4), "loudest")) == "Heard 12.4–15.4 s of 31.0 s, the loudest part."
+    )
+    assert "all 2.0 s" in texts.heard(Heard(2.0, (0.0, 2.0), "whole"))
+    assert "only its first 600 s" in texts.heard(Heard(600.0, (0.0, 3.0), "visitor", truncated=True))
+
+
+def test_the_map_is_sent_once_and_small() -> None:
+    base = map.base(Gallery())
+    assert [point["id"] for point in base["points"]] == ["a", "b", "c", "d"]
+    assert len(base["hues"]) == len(base["categories"]) == 2
+    assert base["points"][0]["video"] == "a.mp4"
+    assert map.star(Placed(1.0, 2.0, True), result(4.0)) == {"x": 1.0, "y": 2.0, "off": True, "clips": ["a"]}
+
+
+def test_a_new_turn_ends_the_old_one_of_this_visitor_only() -> None:
+    turns = Turns()
+    first, other = turns.next("me"), turns.next("you")
+    second = turns.next("me")
+    assert not turns.wanted("me", first)
+    assert turns.wanted("me", second)
+    assert turns.wanted("you", other)
+    turns.end("me")
+    assert not turns.wanted("me", second)
+
+
+def test_turns_do_not_grow_without_end() -> None:
+    turns = Turns()
+    for number in range(MOST_SESSIONS + 50):
+        turns.next(str(number))
+    assert len(turns._turns) == MOST_SESSIONS
+
+
+def test_examples_without_their_file_are_left_out(tmp_path: Path) -> None:
+    assert read_examples(tmp_path) == {}
+    (tmp_path / "dog.ogg").touch()
+    (tmp_path / "examples.csv").write_text(
+        "id,category,title,file,recording,licence,attribution\n"
+        "dog,dog,Dog,dog.ogg,r,CC0,somebody\ncat,cat,Cat,cat.ogg,r,CC0,somebody\n"
+    )
+    assert list(read_examples(tmp_path)) == ["dog"]

@@ -1,0 +1,1 @@
+"""Produces every checkpoint, the bundled gallery and the measured results of the demo."""

@@ -1,0 +1,167 @@
+"""Trains the compact LLaVA: first the multimodal projector on pictures, then a small adapter on sound tokens.
+
+The adapter sees the tokens of all encoders and modes together, so that switching the mode on the page changes the
+token and nothing else. Each stage starts by moving visual tokens next to the embeddings of the words that name
+them, which needs no pass through the language model and saves most of the hours on two cores.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+from transformers import LlavaForConditionalGeneration
+
+from soundclip_demo.captioner import SMOLLM2, Captioner
+from soundclip_demo.config import DEFAULT_PROMPT
+
+PROMPTS = (DEFAULT_PROMPT, "Describe this sound.", "What is this?", "What makes this sound?")
+PROMPT_SHARES = (0.5, 0.2, 0.15, 0.15)
+Batch = tuple[Tensor, list[str]]  # visual [N, n, D] and a caption for each
+
+
+@dataclass(frozen=True)
+class Config:
+    """`*_match` steps see only words' embeddings, `*_steps` the language model's loss."""
+
+    batch: int = 16
+    picture_match: int = 800
+    picture_steps: int = 120
+    sound_match: int = 1500
+    sound_steps: int = 400
+    match_rate: float = 1e-3
+    rate: float = 5e-4
+    rank: int = 16  # of the adapter in the language model's attention
+    projector_rank: int = 64  # and in the multimodal projector, where the sound tokens enter
+    seed: int = 0
+
+
+def match_words(
+    captioner: Captioner, parameters: list[nn.Parameter], draw: Callable[[int], Batch], steps: int, config: Config
+) -> float:
+    """Moves projected visual tokens towards the mean embedding of the words that name them.
+
+    Args:
+        draw: gives a batch whose texts are those words.
+
+    Returns:
+        The mean loss of the last tenth of the steps.
+    """
+    words = captioner.llava.get_input_embeddings()
+    projector = captioner.llava.get_base_model() if isinstance(captioner.llava, PeftModel) else captioner.llava
+    projector = projector.model.multi_modal_projector
+    anchors: dict[str, Tensor] = {}
+    optimiser = torch.optim.AdamW(parameters, lr=config.match_rate, weight_decay=0.0)
+    losses = []
+    for _ in tqdm(range(steps), desc="words", unit="step"):
+        visual, texts = draw(4 * config.batch)
+        for text in set(texts) - anchors.keys():
+            ids = captioner.tokenizer(f" {text}", add_special_tokens=False).input_ids
+            anchors[text] = words(torch.tensor(ids)).mean(0).detach()
+        names = sorted(set(texts))
+        goals = torch.stack([anchors[name] for name in names])
+        target = torch.tensor([names.index(text) for text in texts])
+        seen = projector(visual)[:, 0]
+        scale = goals.norm(dim=1).mean()
+        nearer = F.cross_entropy(-torch.cdist(seen, goals).square() / scale, target)
+        loss = nearer + F.mse_loss(seen, goals[target]) / goals.square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def write_captions(
+    captioner: Captioner,
+    parameters: list[nn.Parameter],
+    draw: Callable[[int], Batch],
+    steps: int,
+    config: Config,
+    describe: str,
+) -> float:
+    """Trains on the language model's loss of the captions -> mean loss of the last tenth of the steps."""
+    random = np.random.default_rng(config.seed)
+    optimiser = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(2, steps), pct_start=0.1)
+    losses = []
+    for _ in tqdm(range(steps), desc=describe, unit="step"):
+        visual, texts = draw(config.batch)
+        loss = caption_loss(captioner, visual, str(random.choice(PROMPTS, p=PROMPT_SHARES)), texts)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def caption_loss(captioner: Captioner, visual: Tensor, prompt: str, texts: list[str]) -> Tensor:
+    """Cross-entropy of the captions' tokens, end included; the language model runs once over the batch."""
+    llava, tokenizer = captioner.llava, captioner.tokenizer
+    core = llava.get_base_model() if isinstance(llava, PeftModel) else llava
+    ids = [tokenizer(text, add_special_tokens=False).input_ids + [tokenizer.eos_token_id] for text in texts]
+    longest = max(map(len, ids))
+    # Padding goes to the right of a causal model, where nothing that counts looks at it.
+    padded = torch.tensor([row + [tokenizer.eos_token_id] * (longest - len(row)) for row in ids])
+    labels = torch.tensor([row + [-100] * (longest - len(row)) for row in ids])
+    asked = torch.cat([captioner.embed(one, prompt) for one in visual])
+    said = core.get_input_embeddings()(padded)
+    hidden = core.model.language_model(inputs_embeds=torch.cat([asked, said], dim=1)).last_hidden_state
+    logits = core.lm_head(hidden[:, asked.shape[1] - 1 : -1])
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
+
+
+def train_projector(
+    llava: LlavaForConditionalGeneration, tokenizer, words: Callable[[int], Batch], captions: Callable[[int], Batch],
+    config: Config = Config(),
+) -> dict[str, float]:
+    """Stage 1: only the multimodal projector learns, on pictures. Returns the final losses."""
+    torch.manual_seed(config.seed)
+    captioner = Captioner(llava, tokenizer, SMOLLM2)
+    llava.requires_grad_(False)
+    parameters = list(llava.model.multi_modal_projector.requires_grad_(True).parameters())
+    return {
+        "words": match_words(captioner, parameters, words, config.picture_match, config),
+        "captions": write_captions(captioner, parameters, captions, config.picture_steps, config, "pictures"),
+    }
+
+
+def train_adapter(
+    llava: LlavaForConditionalGeneration, tokenizer, words: Callable[[int], Batch], captions: Callable[[int], Batch],
+    config: Config = Config(),
+) -> tuple[PeftModel, dict[str, float]]:
+    """Stage 2: a LoRA adapter learns on sound tokens; everything under it stays as it is."""
+    torch.manual_seed(config.seed)
+    entrance = ["linear_1", "linear_2"]
+    adapted = get_peft_model(
+        llava,
+        LoraConfig(
+            r=config.rank,
+            lora_alpha=2 * config.rank,
+            target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
+            rank_pattern=dict.fromkeys(entrance, config.projector_rank),
+            alpha_pattern=dict.fromkeys(entrance, 2 * config.projector_rank),
+        ),
+    )
+    captioner = Captioner(adapted, tokenizer, SMOLLM2)
+    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    entering = [p for name, p in trained.items() if "multi_modal_projector" in name]
+    losses = {
+        "words": match_words(captioner, entering, words, config.sound_match, config),
+        "captions": write_captions(captioner, list(trained.values()), captions, config.sound_steps, config, "sounds"),
+    }
+    return adapted, losses
+
+
+def save_projector(llava: LlavaForConditionalGeneration, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    state = llava.model.multi_modal_projector.state_dict()
+    save_file({k: v.half().contiguous() for k, v in state.items()}, folder / "multi_modal_projector.safetensors")
