@@ -17,6 +17,7 @@ from .errors import UserError
 
 REPEAT_GAP = 0.25  # seconds of silence between repetitions of a sound shorter than the window
 HOP = 0.01  # seconds; how finely the loudest window is searched
+LIMITS = SoundLimits()
 _BLOCK = 1 << 16  # frames read at a time
 _FORMATS = "Try a wav, flac, ogg, mp3, m4a or webm file, or a video with sound."
 
@@ -65,12 +66,16 @@ class Sound:
         Raises:
             UserError: there is nothing but silence in it.
         """
-        width = round(WINDOW_SECONDS * self.rate)
-        first = min(max(0, round(start * self.rate)), max(0, len(self.samples) - width))
-        part = self.samples[first : first + width]
+        part = self.cut(start)
         if float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) < silence_rms:
             raise UserError("This part of the sound is silent.", "Choose another part, or another sound.")
-        return repeat_to(part, width, round(REPEAT_GAP * self.rate))
+        return repeat_to(part, round(WINDOW_SECONDS * self.rate), round(REPEAT_GAP * self.rate))
+
+    def cut(self, start: float) -> np.ndarray:
+        """At most 3 s from `start` as they are; a start too late is moved back so that 3 s are left."""
+        width = round(WINDOW_SECONDS * self.rate)
+        first = min(max(0, round(start * self.rate)), max(0, len(self.samples) - width))
+        return self.samples[first : first + width]
 
 
 def repeat_to(part: np.ndarray, width: int, gap: int) -> np.ndarray:
@@ -86,7 +91,6 @@ def resample(waveform: np.ndarray, rate: int, target: int) -> np.ndarray:
 
     The choice is fixed: another resampler differs near the band edge and would move embeddings.
     """
-    from . import torchaudio_guard  # noqa: F401
 
     import torch
     from torchaudio.functional import resample as sinc
@@ -94,7 +98,7 @@ def resample(waveform: np.ndarray, rate: int, target: int) -> np.ndarray:
     return waveform if rate == target else sinc(torch.from_numpy(waveform), rate, target).numpy()
 
 
-def decode(path: str | Path, limits: SoundLimits = SoundLimits()) -> Sound:
+def decode(path: str | Path, limits: SoundLimits = LIMITS) -> Sound:
     """Reads a sound file or the sound track of a video.
 
     Raises:

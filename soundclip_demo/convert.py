@@ -122,7 +122,6 @@ def read_ctranslate2(file: Path) -> dict[str, np.ndarray]:
 
 def smollm2(data: Path, out: Path) -> None:
     """SmolLM2's GGUF (4-bit) to a float16 folder that `AutoModelForCausalLM` and `AutoTokenizer` load."""
-    from . import torchaudio_guard  # noqa: F401  (before transformers)
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

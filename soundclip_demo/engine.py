@@ -42,15 +42,16 @@ V = TypeVar("V")
 class Engine:
     """One per process. Safe to call from several threads."""
 
-    def __init__(self, config: Config = Config()) -> None:
-        self.config = config
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config = config or Config()
         self.parts = Parts(config)
         self.gallery = gallery.read(config.gallery, encoders.SPACES[config.suite])
         self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
         self._sounds = _Recent[tuple[str, float], Sound](8)
 
     def warm(self) -> None:
-        """Starts loading everything in the background and returns at once."""
+        """Starts loading everything in the background and returns at once; `status` says so from then on."""
+        self.parts.announce()
         threading.Thread(target=self._load_all, name="warm", daemon=True).start()
 
     def status(self) -> list[str]:
@@ -78,9 +79,28 @@ class Engine:
         """Start in seconds of the window used when the visitor chooses none."""
         return sound.loudest()
 
-    def token(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
-        """The audio token [D] of one window under `setting`."""
-        return self._project(self._embed(sound, setting, start), setting)
+    def embed_file(self, path: str | Path, setting: Setting) -> tuple["Tensor", "Tensor"]:
+        """Embedding [d] and token [D] of a file's loudest window."""
+        self._check(setting)
+        sound = self.load_sound(path)
+        embedding = self._embed(sound, setting, sound.loudest())
+        return embedding, self._project(embedding, setting)
+
+    def look_at(self, path: str | Path) -> tuple["Tensor", "Tensor"]:
+        """CLIP token [D] and patches [P, D] of a picture, or of a video's frame in the middle of the window that
+        would be heard of it (a video without sound: in its own middle)."""
+        from .frames import middle_frame
+        from .vision import look
+
+        try:
+            sound = self.load_sound(path)
+        except UserError:
+            window = None
+        else:
+            start = sound.loudest()
+            window = (start, start + min(WINDOW_SECONDS, sound.seconds))
+        token, patches = look(self.parts.tower(), [middle_frame(Path(path), self.config.limits, window)])
+        return token[0], patches[0]
 
     def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
         """Decodes a file and runs one analysis; see `run`."""
@@ -158,12 +178,9 @@ class Engine:
         if setting.k == 0:
             return token[None]
         from .captioner import relevant_patches
-        from .frames import middle_frame
-        from .vision import look
 
-        path = Path(setting.picture) if setting.picture else self.gallery.clip(matches.hits[0].clip).poster
-        _, patches = look(self.parts.tower(), [middle_frame(path, self.config.limits)])
-        return torch.cat([token[None], patches[0][relevant_patches(token, patches[0], setting.k)]])
+        _, patches = self.look_at(setting.picture or self.gallery.clip(matches.hits[0].clip).poster)
+        return torch.cat([token[None], patches[relevant_patches(token, patches, setting.k)]])
 
     def _embed(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
         """Embedding [d], cached per (sound, window, encoder): switching mode, t, k or prompt encodes nothing."""
@@ -232,19 +249,22 @@ class _Stages:
 
 
 class _Recent(Generic[K, V]):
-    """Keeps the most recently used values; two threads asking for the same key compute it once."""
+    """Keeps the most recently used values. Two threads that miss at once both compute: neither waits for the other."""
 
     def __init__(self, size: int) -> None:
         self._size, self._lock, self._values = size, threading.Lock(), OrderedDict()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         with self._lock:
-            if key not in self._values:
-                self._values[key] = make()
-                if len(self._values) > self._size:
-                    self._values.popitem(last=False)
-            self._values.move_to_end(key)
-            return self._values[key]
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()  # outside the lock: a slow sound must not hold up anybody else's
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
 
 
 def _clamp_start(start: float, sound: Sound) -> float:

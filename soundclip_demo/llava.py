@@ -3,7 +3,6 @@
 The multimodal projector and the adapter are trained by `training/llava.py`; everything else is as published.
 """
 
-from . import torchaudio_guard  # noqa: F401  (before transformers)
 
 from pathlib import Path
 

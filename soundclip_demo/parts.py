@@ -44,6 +44,7 @@ class Parts:
         self._config = config
         self._slots: dict[str, _Slot] = {}
         self._guard = threading.Lock()
+        self._announced = ""
 
     def tower(self) -> "EfficientNetLite":
         def load() -> "EfficientNetLite":
@@ -95,10 +96,16 @@ class Parts:
                 load()
             except NotReady as missing:
                 log.warning("%s", missing)
+        self._announced = ""
+
+    def announce(self) -> None:
+        """Says that loading begins, before the first part has said so itself."""
+        self._announced = "The models are loading."
 
     def status(self) -> list[str]:
         """What is loading or missing, a sentence each."""
-        return [slot.state for slot in list(self._slots.values()) if slot.state]
+        said = [slot.state for slot in list(self._slots.values()) if slot.state]
+        return said or ([self._announced] if self._announced else [])
 
     def _once(self, key: str, title: str, load: Callable[[], T]) -> T:
         with self._guard:

@@ -5,7 +5,6 @@ width 1280. Its values are all non-negative, so every picture would look like ev
 scaled per dimension by the training pictures' statistics. The mean of the 49 patches stands in the CLS slot.
 """
 
-from . import torchaudio_guard  # noqa: F401  (before transformers)
 
 from pathlib import Path
 

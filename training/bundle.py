@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from training import attribution, render
+from training import attribution, corpus, render
 from training.packages import MissingItem, Package, fetch, read_item
 
 TABLES = Path(__file__).parent / "tables"
@@ -32,8 +32,7 @@ EXAMPLE_COLUMNS = ("id", "category", "title", "file", "recording", "licence", "a
 
 def read_table(name: str) -> list[dict[str, str]]:
     """Rows of a table under `training/tables`, for example `gallery`."""
-    with open(TABLES / f"{name}.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return corpus.rows(TABLES / f"{name}.csv")
 
 
 def build(out_dir: Path, cache: Path) -> None:
@@ -89,7 +88,7 @@ def build_examples(rows: list[dict[str, str]], folder: Path, cache: Path) -> Non
 
 def write_table(path: Path, columns: tuple[str, ...], rows: list[dict[str, str]]) -> None:
     """Write the named columns of `rows` as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -48,18 +48,18 @@ def categories() -> dict[str, Category]:
         row["category"]: Category(
             row["category"], _listed(row["pictures"]), _listed(row["words"]), row["sentence"]
         )
-        for row in _rows(TABLES / "categories.csv")
+        for row in rows(TABLES / "categories.csv")
     }
 
 
 def sounds(corpus: Path) -> list[SoundFile]:
     """Every sound of a corpus folder whose category is in the table, with its split."""
     known = categories()
-    rows = [row for row in _rows(corpus / "sounds.csv") if row["category"] in known]
-    splits = split({row["recording"]: row["category"] for row in rows})
+    listed = [row for row in rows(corpus / "sounds.csv") if row["category"] in known]
+    splits = split({row["recording"]: row["category"] for row in listed})
     return [
         SoundFile(corpus / row["file"], row["category"], row["recording"], row["source"], splits[row["recording"]])
-        for row in rows
+        for row in listed
     ]
 
 
@@ -68,8 +68,8 @@ def split(recordings: dict[str, str]) -> dict[str, str]:
 
     The order within a category is that of a hash, so a recording added later moves few others.
     """
-    bundled = {row["recording"]: "gallery" for row in _rows(TABLES / "gallery.csv")}
-    bundled |= {row["recording"]: "example" for row in _rows(TABLES / "examples.csv")}
+    bundled = {row["recording"]: "gallery" for row in rows(TABLES / "gallery.csv")}
+    bundled |= {row["recording"]: "example" for row in rows(TABLES / "examples.csv")}
     by_category = defaultdict(list)
     for recording, category in recordings.items():
         by_category[category].append(recording)
@@ -90,7 +90,7 @@ def split(recordings: dict[str, str]) -> dict[str, str]:
 def pictures(corpus: Path) -> dict[str, list[Path]]:
     """Picture files of a corpus folder by picture category, in the order of the file."""
     found = defaultdict(list)
-    for row in _rows(corpus / "pictures.csv"):
+    for row in rows(corpus / "pictures.csv"):
         found[row["category"]].append(corpus / row["file"])
     return dict(found)
 
@@ -111,6 +111,6 @@ def _listed(cell: str) -> tuple[str, ...]:
     return tuple(item for item in cell.split("|") if item)
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
+def rows(file: Path) -> list[dict[str, str]]:
     with file.open(newline="") as stream:
         return list(csv.DictReader(stream))

@@ -1,8 +1,8 @@
 """Everything that is computed once from a corpus and read by all later steps.
 
-`sounds.npy` float16 [S, V, L, 2, width]: Whisper's layer statistics of V views of each sound (`whisperclip.statistics`).
+`sounds.npy` float16 [S, V, L, 2, width]: Whisper's layer statistics of V views of each sound.
 `tokens.npy` float16 [P, D] and `patches.npy` float16 [P, 49, D]: the CLIP tower's view of each picture.
-`manifest.json`: which files, in which order, from which data.
+`sounds.json`, `pictures.json`: which files, in which order, from which data.
 """
 
 import json
@@ -94,10 +94,9 @@ def _compute_pictures(data: Path, out: Path, checkpoints: Path) -> None:
 
 
 def _compute_sounds(data: Path, out: Path, views: int, seed: int) -> None:
-    fingerprint = corpus.fingerprint(data)
-    if (out / "sounds.json").exists():
-        if json.loads((out / "sounds.json").read_text())["corpus"] == fingerprint:
-            return
+    fingerprint, manifest = corpus.fingerprint(data), out / "sounds.json"
+    if manifest.exists() and json.loads(manifest.read_text())["corpus"] == fingerprint:
+        return
     trunk = load_trunk(weights.ensure("whisper", default_cache()))
     rows, arrays = [], []
     for sound in tqdm(corpus.sounds(data), desc="sounds", unit="sound"):
@@ -109,7 +108,7 @@ def _compute_sounds(data: Path, out: Path, views: int, seed: int) -> None:
             arrays.append(np.resize(summary, (views, *summary.shape[1:])))
             rows.append(str(sound.file.relative_to(data)))
     np.save(out / "sounds.npy", np.stack(arrays))
-    (out / "sounds.json").write_text(json.dumps({"corpus": fingerprint, "files": rows}))
+    manifest.write_text(json.dumps({"corpus": fingerprint, "files": rows}))
 
 
 def _views(sound: corpus.SoundFile, views: int, seed: int) -> torch.Tensor | None:

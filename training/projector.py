@@ -4,14 +4,13 @@ WhisperCLIP's fusion has a few weights of its own; they are trained together wit
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from soundclip_demo.encoders.whisperclip import Fusion
@@ -90,7 +89,8 @@ def train(
             rows = random.choice(len(train_rows), config.batch, p=weights / weights.sum())
             views = random.integers(0, summaries.shape[1], config.batch)
             token = projector(fusion(summaries[rows, views]))
-            loss = info_nce(token, _draw(tokens, groups[rows], random), torch.from_numpy(groups[rows]), config.temperature)
+            pictures = _draw(tokens, groups[rows], random)
+            loss = info_nce(token, pictures, torch.from_numpy(groups[rows]), config.temperature)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -115,10 +115,6 @@ def save(folder: Path, encoder: str, fusion: nn.Module, projector: Projector, ca
     if isinstance(fusion, Fusion):
         state = {name: tensor.contiguous() for name, tensor in fusion.state_dict().items()}
         save_file(state, folder / f"{encoder}-fusion.safetensors", {"card": json.dumps(card)})
-
-
-def card(config: Config) -> dict:
-    return {"training": asdict(config)}
 
 
 def _rows(sounds: list[SoundFile], split: str, targets: dict[str, Tensor]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ Sounds are float32 `[T]` at 48 kHz from `decode_sound` on; pictures are Pillow i
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 from pathlib import Path
 from zlib import crc32
 
@@ -14,12 +13,13 @@ import av
 import numpy as np
 from PIL import Image, ImageFilter, ImageStat
 
-RATE = 48_000  # Hz
+from soundclip_demo import clips
+from soundclip_demo.clips import FPS, RATE
+
 SECONDS = 3.0
 GAP = 0.25  # seconds of silence between repeats of a short sound
 PEAK = 10 ** (-3 / 20)  # -3 dBFS
 FADE = 0.010  # seconds
-FPS = 25
 WIDTH, HEIGHT = 640, 360
 MASTER = (896, 504)  # the picture the camera moves over: 1.4 times the frame, so that zooming in stays sharp
 TRAVEL = 0.10  # part of the master that the camera leaves out when closest
@@ -161,25 +161,11 @@ def write_clip(path: Path, master: Image.Image, sound: np.ndarray, seed: str) ->
     """
     count = round(SECONDS * FPS)
     views = (view(master, seed, index / (count - 1), (WIDTH, HEIGHT)) for index in range(count))
-    frames = [av.VideoFrame.from_image(image).reformat(format="yuv420p") for image in views]
+    frames = [av.VideoFrame.from_image(image) for image in views]
     for quality in QUALITIES:
-        _encode_clip(path, frames, sound, quality)
+        clips.write(path, frames, sound, (WIDTH, HEIGHT), quality)
         if path.stat().st_size <= CLIP_BYTES:
             return
-
-
-def _encode_clip(path: Path, frames: list[av.VideoFrame], sound: np.ndarray, quality: int) -> None:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as out:
-        picture = out.add_stream("libx264", rate=FPS)
-        picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        picture.options = {"crf": str(quality), "preset": "fast", "threads": "1", "g": str(len(frames))}
-        track = out.add_stream("aac", rate=RATE, layout="mono")
-        track.bit_rate = 64_000
-        for index, frame in enumerate(frames):
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            out.mux(picture.encode(frame))
-        out.mux(picture.encode(None))
-        _encode_sound(out, track, sound)
 
 
 def write_example(path: Path, sound: np.ndarray) -> None:
@@ -187,16 +173,7 @@ def write_example(path: Path, sound: np.ndarray) -> None:
     with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as out:
         track = out.add_stream("libopus", rate=RATE, layout="mono")
         track.bit_rate = 48_000
-        _encode_sound(out, track, sound)
-
-
-def _encode_sound(out: av.container.OutputContainer, track: av.AudioStream, sound: np.ndarray) -> None:
-    step = 960  # 20 ms: a size that both encoders accept, since PyAV regroups samples as they need
-    for start in range(0, len(sound), step):
-        frame = av.AudioFrame.from_ndarray(sound[None, start : start + step], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = RATE, start
-        out.mux(track.encode(frame))
-    out.mux(track.encode(None))
+        clips.write_sound(out, track, sound)
 
 
 def write_poster(path: Path, master: Image.Image, seed: str) -> None:

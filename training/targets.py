@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundclip_demo.gallery import COLUMNS  # noqa: F401
-
 from . import corpus
 from .features import Features
 
@@ -26,6 +24,6 @@ def by_category(features: Features, data: Path, gallery: Path) -> dict[str, Tens
         for name, category in corpus.categories().items()
     }
     posters = np.load(gallery / "tokens.npy", allow_pickle=False)
-    for clip, token in zip(corpus._rows(gallery / "clips.csv"), posters, strict=True):
+    for clip, token in zip(corpus.rows(gallery / "clips.csv"), posters, strict=True):
         found[clip["category"]].append(token)
     return {name: torch.from_numpy(np.stack(tokens)).float() for name, tokens in found.items() if tokens}

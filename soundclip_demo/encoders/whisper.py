@@ -5,7 +5,6 @@ encoder runs on a 3-second context instead (its first 150 position embeddings), 
 The packaged checkpoint is tiny.en: 4 blocks of width 384, float16, encoder only.
 """
 
-from .. import torchaudio_guard  # noqa: F401  (before transformers)
 
 from pathlib import Path
 
@@ -25,6 +24,7 @@ PEAK = 0.9  # windows are scaled to this peak: Whisper's log-mel is not indiffer
 
 CHECKPOINT = "{0.package}=={0.version} sha256:{0.member_sha256}".format(SOURCES["whisper"])
 PREPROCESSING = f"16 kHz, peak {PEAK}, 80 log-mel bands, {WINDOW_SECONDS:g} s without padding"
+SPEC = EncoderSpec("whisper", CHECKPOINT, PREPROCESSING, "last layer, mean over time", WINDOW_SECONDS)
 
 
 def load_trunk(weights: Path) -> WhisperEncoder:
@@ -55,12 +55,12 @@ def log_mel(windows: Tensor, bands: int) -> Tensor:
 class Whisper:
     """The last layer, after Whisper's final norm, averaged over time."""
 
+    spec = SPEC
     sample_rate = SAMPLE_RATE
 
     def __init__(self, trunk: WhisperEncoder) -> None:
         self.trunk = trunk
         self.dim = trunk.config.d_model
-        self.spec = EncoderSpec("whisper", CHECKPOINT, PREPROCESSING, "last layer, mean over time", WINDOW_SECONDS)
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ from .base import EncoderSpec
 from .whisper import CHECKPOINT, PREPROCESSING, SAMPLE_RATE, log_mel
 
 STATISTICS = 2  # mean and standard deviation over time
+POOLING = "mean and standard deviation over time of every layer, softmax-weighted over layers"
+SPEC = EncoderSpec("whisperclip", CHECKPOINT, PREPROCESSING, POOLING, WINDOW_SECONDS)
 
 
 def statistics(trunk: WhisperEncoder, windows: Tensor) -> Tensor:
@@ -57,18 +59,12 @@ def load_fusion(file: Path) -> Fusion:
 class WhisperClip:
     """Whisper's trunk with a learned fusion of its layers."""
 
+    spec = SPEC
     sample_rate = SAMPLE_RATE
 
     def __init__(self, trunk: WhisperEncoder, fusion: Fusion) -> None:
         self.trunk, self.fusion = trunk, fusion
         self.dim = STATISTICS * trunk.config.d_model
-        self.spec = EncoderSpec(
-            "whisperclip",
-            CHECKPOINT,
-            PREPROCESSING,
-            "mean and standard deviation over time of every layer, softmax-weighted over layers",
-            WINDOW_SECONDS,
-        )
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The web page: layout, handlers and components. No tensors here; everything comes from the engine as events."""
+"""The web page: layout, handlers and components. No tensors here: the engine sends events."""
 
 from .layout import build
 from .theme import launch_options

@@ -27,12 +27,13 @@ def add_api(engine: "Engine") -> None:
         top: float = TOP_CLIPS,
         caption: bool = True,
     ) -> dict[str, Any]:
-        """Finds the clips that match a sound, its place on the map, and a caption written from the sound token.
-        The loudest 3 seconds of the file are used; a video with sound will do. encoder: one of those that
+        """Finds the clips that match a sound, its place on the map, and a caption written from its token. The
+        loudest 3 seconds of the file are used; a video with sound will do. encoder: one of those that
         /encoders calls ready. mode: projected, raw or blend. blend: t in [0, 1], read in mode blend, for
-        (1 - t) raw + t projected. top: number of matches, 1 to 50. caption: false leaves the caption out, which is
-        much quicker. The result holds sound (seconds, window), suite, encoder, mode, matches (rank, clip,
-        category, caption, score), caption, map (x, y, off_map) and ms, the milliseconds of each stage.
+        (1 - t) raw + t projected. top: number of matches, 1 to 50. caption: false leaves the caption
+        out, which is much quicker. The result holds sound (seconds, window), suite, encoder, mode,
+        matches (rank, clip, category, caption, score), caption, map (x, y, off_map) and ms, the
+        milliseconds of each stage.
 
         Args:
             sound: a sound file, or a video with sound.
@@ -60,7 +61,7 @@ def add_api(engine: "Engine") -> None:
             raise gr.Error(str(problem), print_exception=False) from None
 
     def encoders() -> list[dict[str, Any]]:
-        """Lists every encoder of both suites: name, title, suite, ready, and the reason when one is not ready."""
+        """Lists every encoder of both suites: name, title, suite, ready, and the reason why not."""
         from ..results import encoder_table
 
         return encoder_table(engine.config)

@@ -47,8 +47,10 @@ def _quiet(sentence: str) -> str:
 
 def _frame(body: str, note: str = "", busy: bool = False, times: str = "") -> str:
     return (
-        f'<div class="panel-head"><h2>{escape(texts.CAPTION)}</h2><span class="times">{escape(times)}</span></div>'
-        f'<div class="caption-text" role="log" aria-live="polite" aria-busy="{str(busy).lower()}">{body}</div>'
+        f'<div class="panel-head"><h2>{escape(texts.CAPTION)}</h2>'
+        f'<span class="times">{escape(times)}</span></div>'
+        f'<div class="caption-text" role="log" aria-live="polite" aria-busy="{str(busy).lower()}">'
+        f"{body}</div>"
         f'<p class="quiet">{escape(note)}</p>'
     )
 

@@ -1,8 +1,8 @@
-"""What happens on each event of the page. One `Page` serves all visitors; what belongs to one visitor travels in
-`Chosen` and `Ticket` or is keyed by their session.
+"""What happens on each event of the page. One `Page` serves all visitors; what belongs to one visitor
+travels in `Chosen` and `Ticket` or is keyed by their session.
 
-The order of a change: `choose_...` or a selector -> `find` (matches and map, quick) -> a `Ticket` -> `describe` (the
-caption, slow). Matches never wait for a caption, neither the visitor's own nor another's.
+The order of a change: `choose_...` or a selector -> `find` (matches and map, quick) -> a `Ticket` ->
+`describe` (the caption, slow). Matches never wait for a caption, neither the visitor's own nor another's.
 """
 
 import itertools
@@ -155,8 +155,10 @@ class Page:
         return replace(ticket, turn=self.turns.next(session(request))) if ticket else gr.skip()
 
     def stop(self, words: str | None, request: gr.Request) -> list[Any]:
-        """Ends the caption being written at its next word. One that still waits in the queue is said to be over
-        at once; yields [caption, stop button, again button]."""
+        """Ends the caption being written at its next word; one still in the queue is said to be over at once.
+
+        Returns [caption, stop button, again button].
+        """
         self.turns.end(session(request))
         waits = words is not None and texts.CAPTION_WAITING in words
         return [caption.panel("", stopped=True) if waits else gr.skip(), *buttons(writing=False)]
@@ -219,7 +221,8 @@ class Page:
         ready = [status.name for status in self.ready_encoders()]
         radio = gr.skip() if ready == known else gr.Radio(**self.encoder_choices(encoder))
         seconds = 2 if ticks < 60 else 15  # a part that stays missing need not be asked for so often
-        timer = gr.Timer(value=seconds, active=bool(sentences))
+        # Loading may not have begun at the first few ticks: nothing to say does not yet mean ready.
+        timer = gr.Timer(value=seconds, active=bool(sentences) or ticks < 5)
         return [caption.notes(sentences, texts.BANNER_LOADING), radio, ready, ticks + 1, timer]
 
     def ready_encoders(self) -> list[Any]:
@@ -249,7 +252,7 @@ def show(
     words: Any = None,
     writing: bool | None = None,
 ) -> list[Any]:
-    """[waveform, matches, map, problem, ticket, caption, stop button, again button]; what is not given stays."""
+    """[waveform, matches, map, problem, ticket, caption, stop, again]; what is not given stays."""
     values = [
         gr.skip() if value is None else value for value in (wave, matches, star, problem, ticket, words)
     ]

@@ -20,7 +20,8 @@ from .waveform import waveform
 if TYPE_CHECKING:
     from ..engine import Engine
 
-SOUND_TYPES = ["audio", "video", *".wav .flac .ogg .opus .mp3 .m4a .aac .webm .mkv .mov".split()]
+# The suffixes are for systems that do not count them as sound or video; decoding decides what a file is.
+SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # A changed gr.State starts its listeners only when the event that changed it went through the queue.
 CHANGES_STATE = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
@@ -28,7 +29,7 @@ HEAVY = {"api_visibility": "private", "trigger_mode": "always_last"}
 
 
 def build(engine: "Engine") -> gr.Blocks:
-    """The Blocks of the demo, its queue set for a public page; `launch(**launch_options(engine))` starts it."""
+    """The Blocks of the demo with its queue; `launch(**launch_options(engine))` starts it."""
     examples = read_examples(engine.config.examples)
     page = Page(engine, examples)
     # Served straight from disk: the gallery's media, the example sounds and one file of Plotly.

@@ -62,12 +62,14 @@ def card(hit: Hit, clip: "Clip", chance: float) -> str:
         f'<div class="frame"><video muted loop playsinline autoplay preload="auto" aria-label="{category}"'
         f' poster="{escape(address(clip.poster))}" src="{escape(address(clip.video))}"></video>'
         f'<span class="rank">{hit.rank}</span>'
-        f'<button type="button" class="round hear" aria-pressed="false" aria-label="{hear}">{SPEAKER}</button></div>'
+        f'<button type="button" class="round hear" aria-pressed="false" aria-label="{hear}">'
+        f"{SPEAKER}</button></div>"
         f'<div class="about"><p class="line"><strong>{category}</strong>'
         f'<span class="score" title="cosine in CLIP space">{hit.score:.2f}</span></p>'
         f"{bar(hit.deviations, chance)}"
         f'<p class="words" title="{caption}">{caption}</p>{still}'
-        f'<details class="licence"><summary>{escape(hit.licence)}</summary><span>{escape(clip.attribution)}</span></details>'
+        f'<details class="licence"><summary>{escape(hit.licence)}</summary>'
+        f"<span>{escape(clip.attribution)}</span></details>"
         "</div></li>"
     )
 
@@ -76,8 +78,9 @@ def bar(deviations: float, chance: float) -> str:
     """Deviations above the gallery's mean cosine, with a tick where chance ends."""
     above = "above chance" if deviations > chance else "no better than chance"
     label = f"{deviations:.1f} deviations above the gallery's mean, {above} ({chance:.1f})"
+    kind = "bar" if deviations > chance else "bar weak"
     return (
-        f'<div class="bar{"" if deviations > chance else " weak"}" role="img" aria-label="{label}" title="{label}">'
+        f'<div class="{kind}" role="img" aria-label="{label}" title="{label}">'
         f'<i style="width:{share(deviations):.1f}%"></i><b style="left:{share(chance):.1f}%"></b></div>'
     )
 

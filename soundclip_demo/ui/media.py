@@ -1,4 +1,4 @@
-"""Addresses of files the page may show: gallery media, example sounds, Plotly's script, the visitor's own upload."""
+"""Addresses of files the page may show: gallery, example sounds, Plotly's script, uploads."""
 
 import importlib.util
 from pathlib import Path

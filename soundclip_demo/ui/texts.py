@@ -5,8 +5,9 @@ from ..events import Heard, Matches
 TITLE = "SoundCLIP"
 SUBTITLE = "Hear a sound, see what it matches: a sound takes the place of CLIP's visual token."
 SUITES = {
-    "compact": "Compact suite: compact CLIP space (EfficientNet-Lite0), LLaVA architecture with SmolLM2-135M, small "
-    "audio encoders. Small on purpose, so that all of it runs on two processor cores, offline.",
+    "compact": "Compact suite: compact CLIP space (EfficientNet-Lite0), LLaVA architecture with "
+    "SmolLM2-135M, small audio encoders. Small on purpose, so that all of it runs on two processor "
+    "cores, offline.",
     "paper": "Paper suite: CLIP ViT-L/14 (336 px) inside LLaVA-1.6-Mistral-7B, published audio encoders.",
 }
 

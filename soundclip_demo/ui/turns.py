@@ -1,8 +1,8 @@
 """Which caption each visitor still wants.
 
-Gradio can cancel an event from the browser, but a cancelled caption may still be waiting in the queue, or be
-cancelled before the browser knows its id. Here the server decides: every new sound, setting, or prompt opens a new
-turn, Stop ends it, and a caption ends at its next word once its turn is over.
+Gradio can cancel an event from the browser, but a cancelled caption may still be waiting in the queue, or
+be cancelled before the browser knows its id. Here the server decides: every new sound, setting or prompt
+opens a new turn, Stop ends it, and a caption ends at its next word once its turn is over.
 """
 
 import threading

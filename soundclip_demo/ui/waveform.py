@@ -10,7 +10,8 @@ from . import texts
 HERE = Path(__file__).parent
 TEMPLATE = """
 <section class="wave" aria-label="Chosen sound">
-  <div class="wave-head"><button type="button" class="round wave-play"></button><strong class="wave-name"></strong></div>
+  <div class="wave-head"><button type="button" class="round wave-play"></button>
+    <strong class="wave-name"></strong></div>
   <div class="wave-box"><svg class="wave-svg" preserveAspectRatio="none" aria-hidden="true"></svg>
     <div class="wave-window" hidden></div><div class="wave-head-line" hidden></div></div>
   <label class="wave-slide" hidden><span></span><input type="range" min="0" step="0.1"></label>
@@ -22,7 +23,7 @@ TEMPLATE = """
 
 
 def waveform() -> gr.HTML:
-    """`value` is what `handlers.picture` gives, or None; triggers `release` with `start` when the window was moved."""
+    """`value` is what `handlers.picture` gives, or None; `release` carries `start` of the moved window."""
     return gr.HTML(
         value=None,
         html_template=TEMPLATE,

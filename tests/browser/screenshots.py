@@ -1,5 +1,6 @@
-"""Pictures of the page, wide and narrow, light and dark: `python tests/browser/screenshots.py URL FOLDER [SOUND]`.
+"""Pictures of the page, wide and narrow, light and dark.
 
+`python tests/browser/screenshots.py URL FOLDER [SOUND]`.
 Without SOUND the page's first example sound is used.
 """
 

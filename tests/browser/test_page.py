@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from soundclip_demo.config import Config
 from soundclip_demo.ui import texts
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -26,7 +27,8 @@ def clips(page) -> list[str]:
 def other_clips(page, than: list[str]) -> list[str]:
     """Waits until the matches are not `than` any more."""
     page.wait_for_function(
-        "old => { const now = [...document.querySelectorAll('#matches .card[data-clip]')].map(c => c.dataset.clip);"
+        "old => { const cards = [...document.querySelectorAll('#matches .card[data-clip]')];"
+        " const now = cards.map(card => card.dataset.clip);"
         " return now.length === 5 && now.join() !== old.join() }",
         arg=than,
         timeout=SLOW,
@@ -69,6 +71,14 @@ def test_upload_gives_matches_map_and_caption(page, beeps: Path) -> None:
     expect(caption(page)).to_have_attribute("aria-busy", "false")
     expect(page.locator("#caption")).to_contain_text(texts.SEEN_SOUND)
     assert page.evaluate("[...document.querySelectorAll('#matches video')].every(v => v.muted && v.loop)")
+
+
+def test_a_video_is_heard(page) -> None:
+    videos = sorted((Config().gallery / "videos").glob("*.mp4"))
+    if not videos:
+        pytest.skip("no gallery is bundled")
+    give(page, videos[0])
+    clips(page)
 
 
 def test_stop_ends_the_caption(page, beeps: Path) -> None:

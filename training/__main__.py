@@ -1,0 +1,56 @@
+"""`python -m training <step>`: from a corpus folder to every checkpoint, the gallery and the measured results."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from soundclip_demo.config import ROOT, default_cache, limit_threads
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("training", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="step", dest="step")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--corpus", type=Path, required=True, help="folder with sounds.csv and pictures.csv")
+    common.add_argument("--work", type=Path, default=default_cache() / "training", help="where features are kept")
+    common.add_argument("--assets", type=Path, default=ROOT / "assets", help="what is read and written")
+    for name, about in _STEPS.items():
+        step = steps.add_parser(name, parents=[common], help=about)
+        if name == "recipe":
+            step.add_argument("suite", choices=["compact"])
+        if name == "evaluate":
+            step.add_argument("--suite", choices=["compact"], default="compact")
+
+    from . import bundle
+
+    bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
+    args = parser.parse_args(arguments)
+    if args.step == "bundle":
+        return bundle.main(args)
+    limit_threads()
+    _run(args)
+    return 0
+
+
+_STEPS = {
+    "corpus": "count what the corpus holds, by split",
+    "features": "run the encoder and the CLIP tower over the corpus, once",
+    "gallery": "embed the bundled clips and map them",
+    "atlas": "map the bundled clips anew",
+    "projector": "train the projectors, and WhisperCLIP's fusion",
+    "llava": "train the multimodal projector and the adapter",
+    "evaluate": "measure everything on unseen recordings",
+    "recipe": "all of these, in order",
+}
+
+
+def _run(args: argparse.Namespace) -> None:
+    from . import steps
+
+    folders = steps.Folders(args.corpus, args.work, args.assets)
+    runs = dict(steps.RECIPE) | {"corpus": steps.show_corpus, "atlas": steps.fit_atlas, "recipe": steps.run_recipe}
+    runs[args.step](folders)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

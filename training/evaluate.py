@@ -1,0 +1,163 @@
+"""Measures what the bundled checkpoints do on unseen recordings: one JSON per suite, read by page and README.
+
+One sound per held-out recording (the first file of each), so that a family of near-copies counts once. A category
+is evaluated when it has a clip in the gallery and a held-out recording. Intervals: bootstrap over recordings.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from soundclip_demo.captioner import Captioner
+from soundclip_demo.config import DEFAULT_PROMPT
+from soundclip_demo.gallery import Gallery
+from soundclip_demo.projection import blend
+
+from . import corpus
+from .corpus import Category, SoundFile
+from .features import Features
+
+RESAMPLES = 2000
+CAPTION_TOKENS = 48  # longer than any caption it was taught
+SETTINGS = {"projected": 1.0, "blend 0.5": 0.5, "raw": 0.0}
+
+
+def held_out(sounds: list[SoundFile], gallery: Gallery, split: str = "test") -> list[int]:
+    """Rows of the first file of every recording of `split` whose category the gallery has."""
+    shown = {clip.category for clip in gallery.clips}
+    first: dict[str, int] = {}
+    for row, sound in enumerate(sounds):
+        if sound.split == split and sound.category in shown:
+            first.setdefault(sound.recording, row)
+    return sorted(first.values())
+
+
+def retrieval(tokens: Tensor, wanted: list[str], gallery: Gallery) -> dict[str, np.ndarray]:
+    """For each token [N, D] whether a clip of the right category is at rank 1, in the top 5, and 1 / its rank."""
+    shown = np.array([clip.category for clip in gallery.clips])
+    scores = F.normalize(tokens, dim=1) @ F.normalize(torch.from_numpy(gallery.tokens), dim=1).T
+    right = shown[scores.argsort(dim=1, descending=True).numpy()] == np.array(wanted)[:, None]
+    return {
+        "top1": right[:, 0].astype(float),
+        "top5": right[:, :5].any(axis=1).astype(float),
+        "mrr": 1.0 / (1 + right.argmax(axis=1)),
+    }
+
+
+def chance(wanted: list[str], gallery: Gallery, top: int) -> float:
+    """Probability that `top` clips drawn at random hold one of the right category, mean over `wanted`."""
+    size = len(gallery.clips)
+    shown = defaultdict(int)
+    for clip in gallery.clips:
+        shown[clip.category] += 1
+    misses = [np.prod([(size - shown[name] - i) / (size - i) for i in range(top)]) for name in wanted]
+    return float(1 - np.mean(misses))
+
+
+def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """Mean with its 95 % bootstrap interval over recordings; `n` is their number."""
+    random = np.random.default_rng(seed)
+    means = values[random.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return {"mean": round(float(values.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4),
+            "n": len(values)}
+
+
+def names(caption: str, category: Category) -> bool:
+    """Whether a caption names the category or a listed word for it, whole words only ("indicate" holds no cat)."""
+    text = " ".join("".join(c if c.isalnum() else " " for c in caption.lower()).split())
+    return any(f" {word.lower().replace('-', ' ')} " in f" {text} " for word in (category.name, *category.words))
+
+
+def write_all(captioner: Captioner, tokens: Tensor, batch: int = 32) -> list[str]:
+    """Greedy captions of audio tokens [N, D], nothing else seen."""
+    captions = []
+    for i in tqdm(range(0, len(tokens), batch), desc="captions", unit="batch"):
+        asked = torch.cat([captioner.embed(token[None], DEFAULT_PROMPT) for token in tokens[i : i + batch]])
+        mask = torch.ones(asked.shape[:2], dtype=torch.long)  # one prompt and one token each: nothing is padded
+        ids = captioner.llava.generate(
+            inputs_embeds=asked, attention_mask=mask, max_new_tokens=CAPTION_TOKENS, do_sample=False
+        )
+        captions += [text.strip() for text in captioner.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+    return captions
+
+
+@torch.inference_mode()
+def measure(
+    features: Features, models: dict[str, tuple], gallery: Gallery, captioner: Captioner | None
+) -> dict:
+    """All settings on the held-out recordings.
+
+    Args:
+        models: encoder name -> (fusion, projector).
+        captioner: None leaves captions out.
+
+    Returns:
+        What goes into `assets/results/<suite>.json`.
+    """
+    rows = held_out(features.sounds, gallery)
+    sounds = [features.sounds[row] for row in rows]
+    wanted = [sound.category for sound in sounds]
+    statistics = torch.from_numpy(np.asarray(features.statistics[rows, 0])).float()
+    known = corpus.categories()
+    settings = []
+    for encoder, (fusion, projector) in models.items():
+        embedding = fusion(statistics)
+        for mode, share in SETTINGS.items():
+            tokens = blend(embedding, projector, gallery.tokens.shape[1], share)
+            found = retrieval(tokens, wanted, gallery)
+            row = {"encoder": encoder, "mode": mode} | {name: interval(v) for name, v in found.items()}
+            row["top5_by_source"] = _by_source(sounds, found["top5"])
+            if captioner is not None and mode != "blend 0.5":
+                captions = write_all(captioner, tokens)
+                named = [names(c, known[name]) for c, name in zip(captions, wanted, strict=True)]
+                row["caption_names_category"] = interval(np.array(named, float))
+                row["caption_examples"] = [
+                    {"category": name, "caption": c} for name, c in list(zip(wanted, captions, strict=True))[::40]
+                ]
+            settings.append(row)
+    return {
+        "gallery_clips": len(gallery.clips),
+        "gallery_categories": len({clip.category for clip in gallery.clips}),
+        "recordings": len(rows),
+        "categories": len(set(wanted)),
+        "chance": {"top1": round(chance(wanted, gallery, 1), 4), "top5": round(chance(wanted, gallery, 5), 4)},
+        "settings": settings,
+    }
+
+
+def table(results: dict) -> str:
+    """The results as the Markdown table that stands in the README."""
+    lines = [
+        "| encoder | mode | right category at rank 1 | in the top 5 | caption names it |",
+        "|---|---|---|---|---|",
+    ]
+    for row in results["settings"]:
+        cells = [_cell(row.get(key)) for key in ("top1", "top5", "caption_names_category")]
+        lines.append(f"| {row['encoder']} | {row['mode']} | " + " | ".join(cells) + " |")
+    lines.append(f"| chance | | {results['chance']['top1']:.1%} | {results['chance']['top5']:.1%} | |")
+    return "\n".join(lines)
+
+
+def save(results: dict, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _by_source(sounds: Iterable[SoundFile], hits: np.ndarray) -> dict[str, dict[str, float]]:
+    """Mean and count for each source of recordings: a source that leaks its category shows here."""
+    groups = defaultdict(list)
+    for sound, hit in zip(sounds, hits, strict=True):
+        groups[sound.source].append(hit)
+    return {name: {"mean": round(float(np.mean(v)), 4), "n": len(v)} for name, v in sorted(groups.items())}
+
+
+def _cell(value: dict[str, float] | None) -> str:
+    return f"{value['mean']:.1%} ({value['low']:.1%} to {value['high']:.1%})" if value else "–"

@@ -1,0 +1,184 @@
+"""The steps of the recipe: what each reads, what it writes, and its card. Each can be run alone, in this order."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from soundclip_demo import gallery_build, vision, weights
+from soundclip_demo import llava as compact_llava
+from soundclip_demo.config import default_cache
+from soundclip_demo.encoders import SPACES
+from soundclip_demo.gallery import Gallery, read
+from soundclip_demo.projection import Projector
+
+from . import corpus, evaluate, features, llava, projector, targets
+from .batches import Pictures, Sounds
+
+NOTE = (
+    "The bundled clips are slow camera moves over a photo or drawing, joined with a true sound of the same kind; "
+    "picture and sound were not recorded together."
+)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a recipe reads and writes.
+
+    Attributes:
+        corpus: `sounds.csv`, `pictures.csv` and their files.
+        work: features; may be deleted when all is done.
+        assets: `gallery/`, `checkpoints/` and `results/` are written below it.
+    """
+
+    corpus: Path
+    work: Path
+    assets: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.assets / "checkpoints"
+
+    def features(self) -> features.Features:
+        return features.load(self.corpus, self.work)
+
+    def gallery(self) -> Gallery:
+        return read(self.assets / "gallery", SPACES["compact"])
+
+
+def show_corpus(folders: Folders) -> None:
+    """Counts sounds and recordings by split."""
+    sounds = corpus.sounds(folders.corpus)
+    for split, count in Counter(sound.split for sound in sounds).most_common():
+        recordings = {sound.recording for sound in sounds if sound.split == split}
+        kinds = {sound.category for sound in sounds if sound.split == split}
+        print(f"{split:10} {count:5} sounds {len(recordings):5} recordings {len(kinds):4} categories")
+
+
+def make_features(folders: Folders) -> None:
+    features.compute(folders.corpus, folders.work, folders.checkpoints)
+
+
+def embed_gallery(folders: Folders) -> None:
+    """Tokens and map of the bundled clips, from their posters."""
+    folder = folders.assets / "gallery"
+    rows = corpus.rows(folder / "clips.csv")
+    tower = _tower(folders)
+    tokens = [vision.look(tower, [Image.open(folder / row["poster"])])[0][0] for row in rows]
+    gallery_build.embed(
+        folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, SPACES["compact"]
+    )
+
+
+def fit_atlas(folders: Folders) -> None:
+    """The map of the bundled clips alone."""
+    gallery_build.draw_map(folders.assets / "gallery")
+
+
+def train_projectors(folders: Folders) -> None:
+    """One projector an encoder, with WhisperCLIP's fusion."""
+    data = folders.features()
+    pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
+    for encoder in projector.ENCODERS:
+        began = time.perf_counter()
+        config = projector.Config()
+        fusion, trained, curve = projector.train(encoder, data, pictured, config)
+        card = _card(folders, "projector", began) | {
+            "encoder_spec": _spec(encoder),
+            "training": asdict(config),
+            "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
+        }
+        projector.save(folders.checkpoints, encoder, fusion, trained, card)
+
+
+def train_llava(folders: Folders) -> None:
+    """The multimodal projector on pictures, then the adapter on sound tokens of every encoder and mode."""
+    began = time.perf_counter()
+    data, config = folders.features(), llava.Config()
+    language = weights.ensure("language", default_cache())
+    model, tokenizer = compact_llava.assemble(_tower(folders), language)
+    pictures = Pictures(data, folders.corpus, config.seed)
+    first = llava.train_projector(model, tokenizer, pictures.words, pictures.captions, config)
+    out = folders.checkpoints / "llava"
+    llava.save_projector(model, out)
+    sounds = Sounds(data, load_models(folders), folders.corpus, pictures, config.seed)
+    adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config)
+    adapted.half().save_pretrained(out / "adapter")
+    card = _card(folders, "llava", began) | {
+        "training": asdict(config), "losses": {"pictures": first, "sounds": second}
+    }
+    (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+def run_evaluation(folders: Folders) -> None:
+    """Measures on the test split, writes `results/compact.json` and prints the table."""
+    captioner = compact_llava.load(
+        _tower(folders), weights.ensure("language", default_cache()), folders.checkpoints / "llava"
+    )
+    results = evaluate.measure(folders.features(), load_models(folders), folders.gallery(), captioner)
+    evaluate.save(results, folders.assets / "results" / "compact.json")
+    print(evaluate.table(results))
+
+
+def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:
+    """Encoder name -> what turns layer statistics into its embedding, and its projector."""
+    from soundclip_demo.encoders.whisperclip import load_fusion
+
+    fusions = {
+        "whisper": projector.Whisper(),
+        "whisperclip": load_fusion(folders.checkpoints / "whisperclip-fusion.safetensors"),
+    }
+    return {
+        name: (fusion, Projector.load(folders.checkpoints / f"{name}-projector.safetensors", _spec(name)))
+        for name, fusion in fusions.items()
+    }
+
+
+RECIPE: tuple[tuple[str, Callable[[Folders], None]], ...] = (
+    ("features", make_features),
+    ("gallery", embed_gallery),
+    ("projector", train_projectors),
+    ("llava", train_llava),
+    ("evaluate", run_evaluation),
+)
+
+
+def _tower(folders: Folders) -> vision.EfficientNetLite:
+    statistics = folders.checkpoints / "vision-statistics.safetensors"
+    return vision.load(weights.ensure("vision", default_cache()), statistics)
+
+
+def _spec(encoder: str) -> str:
+    """Hash of the encoder's spec, without running the encoder."""
+    from soundclip_demo.encoders import whisper, whisperclip
+
+    return {"whisper": whisper.SPEC, "whisperclip": whisperclip.SPEC}[encoder].hash
+
+
+def _card(folders: Folders, step: str, began: float) -> dict:
+    """What every checkpoint says of itself, beside its own settings."""
+    return {
+        "data": corpus.fingerprint(folders.corpus),
+        "command": f"python -m training {step} --corpus DIR",
+        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "quality": "assets/results/compact.json",
+    }
+
+
+def run_recipe(folders: Folders) -> None:
+    """Every step, with the minutes each took in `results/recipe.json`."""
+    minutes = {}
+    for name, step in RECIPE:
+        began = time.perf_counter()
+        print(f"== {name}")
+        step(folders)
+        minutes[name] = round((time.perf_counter() - began) / 60, 1)
+    file = folders.assets / "results" / "recipe.json"
+    file.write_text(json.dumps({"minutes": minutes, "threads": torch.get_num_threads()}, indent=1) + "\n")
+    print(json.dumps(minutes))
