@@ -1,0 +1,61 @@
+"""Fixtures for tests of every kind; whatever is heavy is imported by the fixture that needs it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import soundclip_demo  # noqa: F401  before any test imports transformers: it guards torchaudio
+
+if TYPE_CHECKING:
+    import toy
+
+    from soundclip_demo.captioner import Captioner
+    from soundclip_demo.engine import Engine
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> toy.Workspace:
+    """Toy checkpoints and a toy gallery; read only."""
+    import toy
+
+    return toy.workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="session")
+def engine(workspace: toy.Workspace) -> Engine:
+    """An engine on the toy workspace whose models are loaded once."""
+    from soundclip_demo.engine import Engine
+
+    return Engine(workspace.config())
+
+
+@pytest.fixture(scope="session")
+def captioner(workspace: toy.Workspace) -> Captioner:
+    """A toy captioner without an adapter, around a tower of width 64."""
+    import toy
+
+    from soundclip_demo import weights
+
+    return toy.captioner(weights.folder("language", workspace.cache))
+
+
+@pytest.fixture(scope="session")
+def clip_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds of tone that is loudest from 1.5 s to 4.5 s."""
+    import toy
+
+    samples = toy.tone(440, 5.0, level=0.05)
+    samples[24_000:72_000] *= 10
+    return toy.write_sound(tmp_path_factory.mktemp("sounds") / "tone.wav", samples)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package index that nobody answers for."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{unused.getsockname()[1]}/simple")
