@@ -44,7 +44,8 @@ class Config:
     checkpoints: Path = ROOT / "assets" / "checkpoints"
     examples: Path = ROOT / "assets" / "examples"
     limits: SoundLimits = SoundLimits()
-    embedding_cache: int = 256  # sounds whose embeddings are kept in memory
+    embedding_cache: int = 256  # windows whose embeddings are kept in memory
+    sound_cache: int = 8  # decoded sounds, up to 115 MB each
 
 
 def default_cache() -> Path:

@@ -47,7 +47,7 @@ class Engine:
         self.parts = Parts(config)
         self.gallery = gallery.read(config.gallery, encoders.SPACES[config.suite])
         self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
-        self._sounds = _Recent[tuple[str, float], Sound](8)
+        self._sounds = _Recent[tuple[str, float], Sound](config.sound_cache)
 
     def warm(self) -> None:
         """Starts loading everything in the background and returns at once; `status` says so from then on."""
@@ -126,14 +126,15 @@ class Engine:
         start = sound.loudest() if start is None else _clamp_start(start, sound)
         yield self._heard(sound, start)
         try:
-            with stages("encode"):
-                embedding = self._embed(sound, setting, start)
-            with stages("project"):
-                token = self._project(embedding, setting)
+            self.parts.projector(setting.encoder)  # loads what is not there yet, outside the measured stages
         except NotReady as missing:
             yield Missing("encoder", str(missing))
             yield Timing(stages.ms)
             return
+        with stages("encode"):
+            embedding = self._embed(sound, setting, start)
+        with stages("project"):
+            token = self._project(embedding, setting)
         matches, placed = self._find(token, setting, stages)
         yield matches
         yield placed
@@ -232,7 +233,13 @@ class Engine:
 
     def _load_all(self) -> None:
         limit_threads()
-        self.parts.load_all(self.gallery.tokens)
+        self.parts.load_all(self.gallery.tokens, self._rehearse)
+
+    def _rehearse(self, encoder: str) -> None:
+        """Runs a noise through an encoder: the first pass costs seconds that no visitor should wait for."""
+        noise = Sound(np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32), 16_000)
+        for _ in self.run(noise, Setting(encoder=encoder, caption=False)):
+            pass
 
 
 class _Stages:

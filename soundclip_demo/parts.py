@@ -86,11 +86,15 @@ class Parts:
 
         return self._once("index", "The search index", load)
 
-    def load_all(self, tokens: "np.ndarray") -> None:
-        """Loads everything the page uses, the quick parts first; failures are kept for `status`."""
+    def load_all(self, tokens: "np.ndarray", rehearse: Callable[[str], None]) -> None:
+        """Loads everything the page uses, the quick parts first; failures are kept for `status`.
+
+        Args:
+            rehearse: called with each encoder's name once it can be loaded.
+        """
         ready = [s.name for s in encoders.statuses(self._config) if s.suite == self._config.suite and s.ready]
         loaders: list[Callable[[], Any]] = [lambda: self.index(tokens)]
-        loaders += [lambda name=name: self.projector(name) for name in reversed(ready)]
+        loaders += [lambda name=name: rehearse(name) for name in reversed(ready)]
         for load in [*loaders, self.tower, self.captioner]:
             try:
                 load()
@@ -120,7 +124,7 @@ class Parts:
                 slot.value = load()
             except Exception as error:  # one broken part must not take the page down
                 log.debug("loading %s failed", key, exc_info=True)
-                reason = str(error) if isinstance(error, (weights.WeightsError, NotReady)) else type(error).__name__
+                reason = _reason(error)
                 slot.failure = slot.state = f"{title} is not available: {reason.rstrip('.')}."
                 slot.failed_at = time.monotonic()
                 raise NotReady(slot.failure) from error
@@ -140,3 +144,12 @@ class Parts:
             return weights.ensure(source, self._config.cache, progress)
         finally:
             slot.state = ""
+
+
+def _reason(error: Exception) -> str:
+    """Why a part did not load, in words that show no path of the server."""
+    if isinstance(error, (weights.WeightsError, NotReady)):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return "one of its files is missing"
+    return f"its files are damaged or do not fit ({type(error).__name__})"

@@ -13,7 +13,7 @@ import soundfile
 import torch
 from peft import LoraConfig, get_peft_model
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     LlamaConfig,
@@ -145,8 +145,10 @@ def tower(width: float = 0.1, hidden: int = 64, seed: int = 0) -> vision.Efficie
 def vision_folder(folder: Path) -> Path:
     """Full size, since `vision.load` opens nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {k: v for k, v in tower(1.0, 1280).state_dict().items() if k not in ("mean", "std", "num_batches_tracked")}
-    state = {k: v.contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    state = {
+        name: value.contiguous() for name, value in tower(1.0, 1280).state_dict().items()
+        if name not in ("mean", "std") and not name.endswith("num_batches_tracked")
+    }
     save_file(state, folder / "model.safetensors")
     return folder
 
@@ -203,7 +205,7 @@ def install(part: str, cache: Path, make) -> Path:
 
 def gallery_folder(folder: Path, eye: vision.EfficientNetLite, count: int = CLIPS) -> Path:
     """Clips of three categories in turn; each has its own poster."""
-    rows, tokens = [], []
+    rows = []
     for name in ("videos", "posters", "attribution"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for i in range(count):
@@ -214,8 +216,7 @@ def gallery_folder(folder: Path, eye: vision.EfficientNetLite, count: int = CLIP
         category = CLASSES[i % len(CLASSES)]
         about = {"id": f"c{i}", "category": category, "caption": f"A {category}, number {i}."}
         rows.append(about | names | {"still": "1", "picture_kind": "photo", "licence": "CC0-1.0"})
-        tokens.append(vision.look(eye, [picture(i)])[0][0].numpy())
-    save_gallery_without_umap(folder, rows, np.stack(tokens))
+    save_gallery_without_umap(folder, rows, vision.look(eye, [picture(i) for i in range(count)])[0].numpy())
     return folder
 
 
@@ -284,7 +285,3 @@ def _llava(made: Workspace, eye: vision.EfficientNetLite) -> None:
         target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
     )
     get_peft_model(model, form).half().save_pretrained(made.checkpoints / "llava" / "adapter")
-
-
-def state_of(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")

