@@ -29,7 +29,6 @@ from soundclip_demo.captioner import SMOLLM2, Captioner
 from soundclip_demo.config import DEFAULT_PROMPT, Config
 from soundclip_demo.encoders import SPACES, whisper, whisperclip
 from soundclip_demo.gallery_build import save as save_gallery
-from training import llava as training_llava
 from training import projector
 
 RATE = 16_000
@@ -277,11 +276,14 @@ def _projectors(made: Workspace) -> None:
 
 def _llava(made: Workspace, eye: vision.EfficientNetLite) -> None:
     model, words = assemble(weights.folder("language", made.cache), eye)
-    training_llava.save_projector(model, made.checkpoints / "llava")
+    entering = model.model.multi_modal_projector.state_dict()
+    out = made.checkpoints / "llava"
+    out.mkdir()
+    save_file({k: v.half().contiguous() for k, v in entering.items()}, out / "multi_modal_projector.safetensors")
 
     entrance = ["linear_1", "linear_2"]
     form = LoraConfig(
         r=2, rank_pattern=dict.fromkeys(entrance, 4), init_lora_weights=False,  # random: the adapter changes something
         target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
     )
-    get_peft_model(model, form).half().save_pretrained(made.checkpoints / "llava" / "adapter")
+    get_peft_model(model, form).half().save_pretrained(out / "adapter")

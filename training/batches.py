@@ -48,7 +48,7 @@ class Pictures:
 
     def patches(self, token: Tensor, row: int, k: int) -> Tensor:
         """The k patches [k, D] of picture `row` that are most relevant to `token` [D]."""
-        patches = torch.from_numpy(np.asarray(self._features.patches[row])).float()
+        patches = torch.from_numpy(np.array(self._features.patches[row])).float()
         return patches[relevant_patches(token, patches, k)]
 
     def of(self, names: tuple[str, ...]) -> list[int]:
@@ -56,7 +56,7 @@ class Pictures:
         return [row for name in names for row in self._of_category.get(name, [])]
 
     def _tokens(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(self._features.tokens[np.sort(rows)]))[np.argsort(np.argsort(rows))].float()
+        return torch.from_numpy(self._features.tokens[rows]).float()
 
 
 class Sounds:

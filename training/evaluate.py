@@ -148,7 +148,7 @@ def table(results: dict) -> str:
             "|---|---|---|---|---|",
         ]
         for row in results["settings"]:
-            cells = [_cell(row[group].get(key)) for key in ("top1", "top5", "caption")]
+            cells = [cell(row[group].get(key)) for key in ("top1", "top5", "caption")]
             lines.append(f"| {row['encoder']} | {row['mode']} | " + " | ".join(cells) + " |")
         lines += [f"| chance | | {about['chance']['top1']:.1%} | {about['chance']['top5']:.1%} | |", ""]
     return "\n".join(lines)
@@ -183,5 +183,6 @@ def _by_source(sounds: Iterable[SoundFile], hits: np.ndarray) -> dict[str, dict[
     return {name: {"mean": round(float(np.mean(v)), 4), "n": len(v)} for name, v in sorted(groups.items())}
 
 
-def _cell(value: dict[str, float] | None) -> str:
+def cell(value: dict[str, float] | None) -> str:
+    """A mean with its interval, as the tables show it."""
     return f"{value['mean']:.1%} ({value['low']:.1%} to {value['high']:.1%})" if value else "–"

@@ -5,6 +5,7 @@ token and nothing else. Each stage starts by moving visual tokens next to the em
 them, which needs no pass through the language model and saves most of the hours on two cores.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,6 +25,7 @@ from soundclip_demo.config import DEFAULT_PROMPT
 
 PROMPTS = (DEFAULT_PROMPT, "Describe this sound.", "What is this?", "What makes this sound?")
 PROMPT_SHARES = (0.5, 0.2, 0.15, 0.15)
+PROJECTOR_SETTINGS = ("batch", "picture_match", "picture_steps", "match_rate", "rate", "seed")  # those of stage 1
 Batch = tuple[Tensor, list[str]]  # visual [N, n, D] and a caption for each
 
 
@@ -54,12 +57,11 @@ def match_words(
         The mean loss of the last tenth of the steps.
     """
     words = captioner.llava.get_input_embeddings()
-    projector = captioner.llava.get_base_model() if isinstance(captioner.llava, PeftModel) else captioner.llava
-    projector = projector.model.multi_modal_projector
+    projector = captioner.llava.model.multi_modal_projector
     anchors: dict[str, Tensor] = {}
     optimiser = torch.optim.AdamW(parameters, lr=config.match_rate, weight_decay=0.0)
     losses = []
-    for _ in tqdm(range(steps), desc="words", unit="step"):
+    for _ in (bar := tqdm(range(steps), desc="words", unit="step")):
         visual, texts = draw(4 * config.batch)
         for text in set(texts) - anchors.keys():
             ids = captioner.tokenizer(f" {text}", add_special_tokens=False).input_ids
@@ -75,6 +77,7 @@ def match_words(
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
+        bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
@@ -91,7 +94,7 @@ def write_captions(
     optimiser = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(2, steps), pct_start=0.1)
     losses = []
-    for _ in tqdm(range(steps), desc=describe, unit="step"):
+    for _ in (bar := tqdm(range(steps), desc=describe, unit="step")):
         visual, texts = draw(config.batch)
         loss = caption_loss(captioner, visual, str(random.choice(PROMPTS, p=PROMPT_SHARES)), texts)
         optimiser.zero_grad()
@@ -100,22 +103,22 @@ def write_captions(
         optimiser.step()
         schedule.step()
         losses.append(loss.item())
+        bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
 def caption_loss(captioner: Captioner, visual: Tensor, prompt: str, texts: list[str]) -> Tensor:
     """Cross-entropy of the captions' tokens, end included; the language model runs once over the batch."""
     llava, tokenizer = captioner.llava, captioner.tokenizer
-    core = llava.get_base_model() if isinstance(llava, PeftModel) else llava
     ids = [tokenizer(text, add_special_tokens=False).input_ids + [tokenizer.eos_token_id] for text in texts]
     longest = max(map(len, ids))
     # Padding goes to the right of a causal model, where nothing that counts looks at it.
     padded = torch.tensor([row + [tokenizer.eos_token_id] * (longest - len(row)) for row in ids])
     labels = torch.tensor([row + [-100] * (longest - len(row)) for row in ids])
     asked = torch.cat([captioner.embed(one, prompt) for one in visual])
-    said = core.get_input_embeddings()(padded)
-    hidden = core.model.language_model(inputs_embeds=torch.cat([asked, said], dim=1)).last_hidden_state
-    logits = core.lm_head(hidden[:, asked.shape[1] - 1 : -1])
+    said = llava.get_input_embeddings()(padded)
+    hidden = llava.model.language_model(inputs_embeds=torch.cat([asked, said], dim=1)).last_hidden_state
+    logits = llava.lm_head(hidden[:, asked.shape[1] - 1 : -1])
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
 
 
@@ -151,7 +154,7 @@ def train_adapter(
             alpha_pattern=dict.fromkeys(entrance, 2 * config.projector_rank),
         ),
     )
-    captioner = Captioner(adapted, tokenizer, SMOLLM2)
+    captioner = Captioner(llava, tokenizer, SMOLLM2)  # peft has put the adapter into the model itself
     trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
     entering = [p for name, p in trained.items() if "multi_modal_projector" in name]
     losses = {
@@ -161,7 +164,21 @@ def train_adapter(
     return adapted, losses
 
 
-def save_projector(llava: LlavaForConditionalGeneration, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def save_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict) -> None:
+    """Writes the multimodal projector in float16, with its card in the header."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     state = llava.model.multi_modal_projector.state_dict()
-    save_file({k: v.half().contiguous() for k, v in state.items()}, folder / "multi_modal_projector.safetensors")
+    save_file({k: v.half().contiguous() for k, v in state.items()}, file, {"card": json.dumps(card)})
+
+
+def resume_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict) -> dict | None:
+    """Loads an earlier run's multimodal projector -> its card; None where data or settings differ."""
+    if not file.exists():
+        return None
+    with safe_open(file, "pt") as saved:
+        found = json.loads((saved.metadata() or {}).get("card", "{}"))
+        if any(found.get(key) != card[key] for key in ("data", "training")):
+            return None
+        state = {name: saved.get_tensor(name).float() for name in saved.keys()}
+    llava.model.multi_modal_projector.load_state_dict(state)
+    return found

@@ -18,7 +18,7 @@ from soundclip_demo.encoders import SPACES
 from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.projection import Projector
 
-from . import corpus, evaluate, features, llava, projector, targets
+from . import cards, corpus, evaluate, features, llava, projector, targets
 from .batches import Pictures, Sounds
 
 NOTE = (
@@ -104,14 +104,18 @@ def train_llava(folders: Folders) -> None:
     language = weights.ensure("language", default_cache())
     model, tokenizer = compact_llava.assemble(_tower(folders), language)
     pictures = Pictures(data, folders.corpus, config.seed)
-    first = llava.train_projector(model, tokenizer, pictures.words, pictures.captions, config)
     out = folders.checkpoints / "llava"
-    llava.save_projector(model, out)
+    file, about = out / "multi_modal_projector.safetensors", _card(folders, "llava", began)
+    about["training"] = {name: getattr(config, name) for name in llava.PROJECTOR_SETTINGS}
+    if (first := llava.resume_projector(model, file, about)) is None:
+        losses = llava.train_projector(model, tokenizer, pictures.words, pictures.captions, config)
+        first = about | {"losses": losses, "minutes": _minutes(began)}
+        llava.save_projector(model, file, first)
     sounds = Sounds(data, load_models(folders), folders.corpus, pictures, config.seed)
     adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config)
     adapted.half().save_pretrained(out / "adapter")
     card = _card(folders, "llava", began) | {
-        "training": asdict(config), "losses": {"pictures": first, "sounds": second}
+        "training": asdict(config), "losses": {"pictures": first["losses"], "sounds": second}
     }
     (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
 
@@ -123,6 +127,7 @@ def run_evaluation(folders: Folders) -> None:
     )
     results = evaluate.measure(folders.features(), load_models(folders), folders.gallery(), captioner)
     evaluate.save(results, folders.assets / "results" / "compact.json")
+    cards.write(folders.checkpoints, results)
     print(evaluate.table(results))
 
 
@@ -166,9 +171,12 @@ def _card(folders: Folders, step: str, began: float) -> dict:
     return {
         "data": corpus.fingerprint(folders.corpus),
         "command": f"python -m training {step} --corpus DIR",
-        "minutes": round((time.perf_counter() - began) / 60, 1),
-        "quality": "assets/results/compact.json",
+        "minutes": _minutes(began),
     }
+
+
+def _minutes(began: float) -> float:
+    return round((time.perf_counter() - began) / 60, 1)
 
 
 def run_recipe(folders: Folders) -> None:
@@ -178,7 +186,7 @@ def run_recipe(folders: Folders) -> None:
         began = time.perf_counter()
         print(f"== {name}")
         step(folders)
-        minutes[name] = round((time.perf_counter() - began) / 60, 1)
+        minutes[name] = _minutes(began)
     file = folders.assets / "results" / "recipe.json"
     file.write_text(json.dumps({"minutes": minutes, "threads": torch.get_num_threads()}, indent=1) + "\n")
     print(json.dumps(minutes))

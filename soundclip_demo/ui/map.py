@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TEMPLATE = f"""
 <section class="map">
-  <div class="panel-head"><h2>{escape(texts.MAP)}</h2><span class="off-map" role="status" hidden></span>
+  <div class="panel-head"><h2>MAP_TITLE</h2><span class="off-map" role="status" hidden></span>
     <div class="map-tools"><button type="button" data-zoom="in" aria-label="Zoom in">+</button
       ><button type="button" data-zoom="out" aria-label="Zoom out">−</button
       ><button type="button" data-zoom="all" aria-label="Show the whole map">⤢</button></div></div>
@@ -47,7 +47,7 @@ def atlas_map(gallery: "Gallery") -> gr.HTML:
 
     return gr.HTML(
         value=None,
-        html_template=TEMPLATE,
+        html_template=TEMPLATE.replace("MAP_TITLE", escape(texts.map_title(gallery.space))),
         js_on_load=(HERE / "map.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id="map",

@@ -3,7 +3,7 @@
 from ..events import Heard, Matches
 
 TITLE = "SoundCLIP"
-SUBTITLE = "Hear a sound, see what it matches: a sound takes the place of CLIP's visual token."
+SUBTITLE = "Hear a sound, see what it matches: an audio token takes the place of the picture."
 SUITES = {
     "compact": "Compact suite: compact CLIP space (EfficientNet-Lite0), LLaVA architecture with "
     "SmolLM2-135M, small audio encoders. Small on purpose, so that all of it runs on two processor "
@@ -30,7 +30,7 @@ MODES = {
     "raw": "raw",
     "blend": "blend",
 }
-MODE_NOTE = "How the encoder's embedding becomes a token in CLIP space."
+MODE_NOTE = "How the encoder's embedding becomes the token that searches and is described."
 BLEND = "Blend t: 0 is raw, 1 is projected"
 
 CAPTION_SETTINGS = "Caption settings"
@@ -66,7 +66,6 @@ SEEN_OWN_PICTURE = "your picture"
 STOP = "Stop"
 AGAIN = "Describe again"
 
-MAP = "Map of the gallery in CLIP space"
 MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
 MAP_LIST = "All clips as a list"
 OFF_MAP = "off the map: no clip is near this token"
@@ -77,7 +76,7 @@ STILL = {
 }
 HEAR = "Hear clip {rank}: {category}"
 
-BANNER_LOADING = "Getting ready"
+BANNER_LOADING = "Please note:"
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
 UNAVAILABLE = "Encoders not available here"
@@ -91,6 +90,11 @@ STAGES = {
     "caption_first_token": "first word",
     "caption": "caption",
 }
+
+
+def map_title(space: str) -> str:
+    """`space` is the gallery's, for instance "compact CLIP space (EfficientNet-Lite0)"; what is in brackets goes."""
+    return f"Map of the gallery in {space.partition(' (')[0]}"
 
 
 def heard(event: Heard) -> str:

@@ -73,11 +73,38 @@ def test_upload_gives_matches_map_and_caption(page, beeps: Path) -> None:
     assert page.evaluate("[...document.querySelectorAll('#matches video')].every(v => v.muted && v.loop)")
 
 
+def test_a_real_sound_under_every_setting(page) -> None:
+    """Five playing videos, a caption and the star; then another mode, then another encoder, and all of it changes."""
+
+    def star() -> str:
+        page.wait_for_timeout(1500)  # its move
+        return page.locator("#map .map-over polygon").get_attribute("points")
+
+    def words() -> str:
+        expect(again(page)).to_be_visible(timeout=SLOW)
+        expect(caption(page)).not_to_be_empty()
+        return caption(page).inner_text()
+
+    give(page, Config().examples / "dog.ogg")
+    projected = clips(page)
+    assert projected[0].startswith("dog-")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#matches video')].filter(v => !v.paused && v.currentTime > 0).length === 5",
+        timeout=SLOW,
+    )
+    assert "dog" in words().lower()
+    place = star()
+    page.get_by_label("raw", exact=True).check()
+    raw = other_clips(page, projected)
+    assert words()
+    assert star() != place
+    page.get_by_label("Whisper", exact=True).check()
+    other_clips(page, raw)
+    assert words()
+
+
 def test_a_video_is_heard(page) -> None:
-    videos = sorted((Config().gallery / "videos").glob("*.mp4"))
-    if not videos:
-        pytest.skip("no gallery is bundled")
-    give(page, videos[0])
+    give(page, min((Config().gallery / "videos").glob("*.mp4")))
     clips(page)
 
 

@@ -105,7 +105,7 @@ def test_a_truncated_file_gives_its_beginning(tmp_path: Path, name: str) -> None
     path = toy.write_sound(tmp_path / name, samples)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     sound = decode(path)
-    assert 1.0 < sound.seconds < 3.0
+    assert 0.5 < sound.seconds < 3.0  # Ogg is cut by pages
     assert pitch(sound) == pytest.approx(440, abs=3)
 
 
