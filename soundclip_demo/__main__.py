@@ -17,19 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from .config import Config, limit_threads
-from .encoders import ENCODERS, statuses
+from .encoders import ENCODERS
 from .errors import UserError
 from .events import MODES, Setting
+from .parts import NotReady
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command -> exit status; 2 for what the caller can mend, as argparse has it."""
+    """Runs one command -> exit status: 2 for what the caller can mend, as argparse has it, 1 for a missing part."""
     args = _parser().parse_args(arguments)
     try:
         return args.run(args) or 0
-    except UserError as error:
+    except (UserError, NotReady) as error:
         print(error, file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, UserError) else 1
 
 
 def _analyze(args: argparse.Namespace) -> None:
@@ -71,12 +72,14 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _encoders(args: argparse.Namespace) -> None:
-    rows = statuses(Config())
+    from .results import encoder_table
+
+    rows = encoder_table(Config())
     if args.json:
-        print(json.dumps([vars(row) for row in rows]))
+        print(json.dumps(rows))
     else:
         for row in rows:
-            print(f"{row.suite:8} {row.title:12} {'ready' if row.ready else 'not ready':10} {row.reason}")
+            print(f"{row['suite']:8} {row['title']:12} {'ready' if row['ready'] else 'not ready':10} {row['reason']}")
 
 
 def _fetch(args: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from .config import Config
+from .encoders import statuses
 from .engine import Engine
 from .events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
 
@@ -54,8 +56,6 @@ def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | N
     return result
 
 
-def encoder_table(engine_config: Any) -> list[dict[str, Any]]:
+def encoder_table(config: Config) -> list[dict[str, Any]]:
     """Every encoder in both suites: name, title, suite, ready, reason."""
-    from .encoders import statuses
-
-    return [asdict(status) for status in statuses(engine_config)]
+    return [asdict(status) for status in statuses(config)]

@@ -96,10 +96,11 @@ def pictures(corpus: Path) -> dict[str, list[Path]]:
 
 
 def fingerprint(corpus: Path) -> str:
-    """Names the data a checkpoint was trained on: a hash of both lists and of the tables."""
+    """Names the data a checkpoint was trained on: both lists, the splits, and which pictures show what."""
     digest = hashlib.sha256()
-    for file in [corpus / "sounds.csv", corpus / "pictures.csv", *sorted(TABLES.glob("*.csv"))]:
+    for file in (corpus / "sounds.csv", corpus / "pictures.csv", TABLES / "gallery.csv", TABLES / "examples.csv"):
         digest.update(file.read_bytes())
+    digest.update(repr([(c.name, c.pictures) for c in categories().values()]).encode())
     return digest.hexdigest()[:12]
 
 

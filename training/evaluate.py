@@ -73,10 +73,22 @@ def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
             "n": len(values)}
 
 
-def names(caption: str, category: Category) -> bool:
-    """Whether a caption names the category or a listed word for it, whole words only ("indicate" holds no cat)."""
-    text = " ".join("".join(c if c.isalnum() else " " for c in caption.lower()).split())
-    return any(f" {word.lower().replace('-', ' ')} " in f" {text} " for word in (category.name, *category.words))
+def names(caption: str, category: Category, known: Iterable[str]) -> bool:
+    """Whether a caption names the category or a listed word for it, whole words only ("indicate" holds no cat).
+
+    Args:
+        known: all category names; a longer one is not taken apart (a "car horn" is no car).
+    """
+    text, name = _words(caption), _words(category.name)
+    for longer in map(_words, known):
+        if name in longer and name != longer:
+            text = text.replace(longer, " | ")
+    return any(_words(word) in text for word in (category.name, *category.words))
+
+
+def _words(text: str) -> str:
+    """Lower-case words with one space between and around them."""
+    return f" {' '.join(''.join(c if c.isalnum() else ' ' for c in text.lower()).split())} "
 
 
 def write_all(captioner: Captioner, tokens: Tensor, batch: int = 32) -> list[str]:
@@ -120,7 +132,7 @@ def measure(
             row = {"encoder": encoder, "mode": mode}
             if captioner is not None and mode != "blend 0.5":
                 captions = write_all(captioner, tokens)
-                named = [names(c, known[name]) for c, name in zip(captions, wanted, strict=True)]
+                named = [names(c, known[name], known) for c, name in zip(captions, wanted, strict=True)]
                 found["caption"] = np.array(named, float)
                 row["caption_examples"] = [
                     {"category": name, "caption": c} for name, c in list(zip(wanted, captions, strict=True))[::40]

@@ -65,7 +65,7 @@ def card(hit: Hit, clip: "Clip", chance: float) -> str:
         f'<button type="button" class="round hear" aria-pressed="false" aria-label="{hear}">'
         f"{SPEAKER}</button></div>"
         f'<div class="about"><p class="line"><strong>{category}</strong>'
-        f'<span class="score" title="cosine in CLIP space">{hit.score:.2f}</span></p>'
+        f'<span class="score" title="cosine">{hit.score:.2f}</span></p>'
         f"{bar(hit.deviations, chance)}"
         f'<p class="words" title="{caption}">{caption}</p>{still}'
         f'<details class="licence"><summary>{escape(hit.licence)}</summary>'
