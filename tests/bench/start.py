@@ -1,0 +1,51 @@
+"""How soon the page answers: `python -m tests.bench.start` starts `app.py` on a filled cache and prints a table."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+from gradio_client import Client, handle_file
+
+from soundclip_demo.config import ROOT, Config
+
+TARGET = 15.0  # seconds to the first answer of the page
+
+
+def main() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    began = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        while not _answers(address):
+            time.sleep(0.1)
+        page = time.perf_counter() - began
+        client = Client(address, verbose=False)
+        sound = handle_file(min(Config().examples.glob("*.ogg")))
+        client.predict(sound, caption=False, api_name="/analyze")
+        matches = time.perf_counter() - began
+        client.predict(sound, api_name="/analyze")
+        caption = time.perf_counter() - began
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    print(f"{'from the command to':28} {'seconds':>8} {'target':>8}")
+    print(f"{'the page (HTTP 200)':28} {page:8.1f} {TARGET:8.0f}")
+    print(f"{'matches of a first sound':28} {matches:8.1f}")
+    print(f"{'its caption':28} {caption:8.1f}")
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
