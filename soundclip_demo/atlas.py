@@ -29,5 +29,5 @@ def fit(tokens: np.ndarray, seed: int = 0) -> np.ndarray:
         return np.stack([np.arange(len(tokens)), np.zeros(len(tokens))], axis=1).astype(np.float32)
     import umap  # seconds to import, tens of seconds to compile: never on the request path
 
-    reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(tokens) - 1), metric="cosine", random_state=seed)
+    reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(tokens) - 1), metric="cosine", random_state=seed, n_jobs=1)
     return reducer.fit_transform(tokens).astype(np.float32)

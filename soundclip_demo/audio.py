@@ -128,7 +128,7 @@ def _gather(blocks: Iterator[tuple[int, np.ndarray]], limits: SoundLimits) -> So
         parts.append(np.nan_to_num(block.mean(axis=1, dtype=np.float32), posinf=0.0, neginf=0.0))
         frames += len(block)
         decoded += block.nbytes
-        if frames >= limits.seconds * rate or decoded >= limits.decoded_bytes:
+        if frames > limits.seconds * rate or decoded > limits.decoded_bytes:
             truncated = True
             break
     if frames == 0:

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import encoders, gallery
 from .audio import Sound, decode, resample
-from .config import WINDOW_SECONDS, Config, limit_threads
+from .config import MAX_NEW_TOKENS, WINDOW_SECONDS, Config, limit_threads
 from .errors import UserError
 from .events import (
     MODES,
@@ -35,6 +35,7 @@ from .parts import NotReady, Parts
 if TYPE_CHECKING:
     from torch import Tensor
 
+PROMPT_LENGTH = 2000  # characters
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -123,6 +124,8 @@ class Engine:
         """
         self._check(setting)
         stages = stages or _Stages()
+        if start is not None and not np.isfinite(start):
+            raise UserError("The window must start at a number of seconds.")
         start = sound.loudest() if start is None else _clamp_start(start, sound)
         yield self._heard(sound, start)
         try:
@@ -221,7 +224,8 @@ class Engine:
         """Values come from a browser and can be anything."""
         known = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
         if setting.encoder not in known:
-            raise UserError(f"There is no encoder “{setting.encoder}” here.", f"Choose one of {', '.join(known)}.")
+            choice = f"Choose one of {', '.join(known)}." if known else "None is ready yet."
+            raise UserError(f"There is no encoder “{setting.encoder}” here.", choice)
         if setting.mode not in MODES:
             raise UserError(f"There is no mode “{setting.mode}”.", f"Choose one of {', '.join(MODES)}.")
         if not 0.0 <= setting.t <= 1.0:
@@ -230,6 +234,10 @@ class Engine:
             raise UserError(f"k must lie between 0 and {encoders.PATCHES[self.config.suite]} patches.")
         if not 1 <= setting.top <= 50:
             raise UserError("Between 1 and 50 matches can be asked for.")
+        if not 0.0 <= setting.temperature <= 10.0:
+            raise UserError("The temperature must lie between 0 and 10.")
+        if not 1 <= setting.max_new_tokens <= MAX_NEW_TOKENS or len(setting.prompt) > PROMPT_LENGTH:
+            raise UserError("The prompt or the wanted caption is too long.", "Please ask in fewer words.")
 
     def _load_all(self) -> None:
         limit_threads()

@@ -70,20 +70,21 @@ def read(folder: Path, space: str) -> Gallery:
     folder = folder.resolve()
     try:
         about = json.loads((folder / "gallery.json").read_text())
+        title, made_for, note = about["title"], about["space"], about["note"]
         with (folder / "clips.csv").open(newline="") as file:
             clips = tuple(_clip(folder, row) for row in csv.DictReader(file))
         tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
         coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The gallery in {folder.name} cannot be opened ({type(error).__name__}).",
             "Build it again with: python -m soundclip_demo gallery build FOLDER --out GALLERY",
         ) from error
-    if about["space"] != space:
-        raise UserError(f"This gallery was made for {about['space']}, not for {space}.", "Build it again.")
+    if made_for != space:
+        raise UserError(f"This gallery was made for {made_for}, not for {space}.", "Build it again.")
     if not len(clips) == len(tokens) == len(coordinates) > 0:
         raise UserError("The gallery's files do not belong together.", "Build it again.")
-    return Gallery(folder, about["title"], space, about["note"], clips, tokens, coordinates)
+    return Gallery(folder, title, space, note, clips, tokens, coordinates)
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:

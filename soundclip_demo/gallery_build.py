@@ -91,8 +91,11 @@ def draw_map(out: Path) -> None:
 def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:
     said: dict[str, dict[str, str]] = {}
     if captions:
-        with captions.open(newline="") as file:
-            said = {row["file"]: row for row in csv.DictReader(file)}
+        try:
+            with captions.open(newline="") as file:
+                said = {row["file"]: row for row in csv.DictReader(file)}
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{captions.name} cannot be read.", "It needs the columns file and caption.") from error
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
     for number, file in enumerate(files):
         row = said.get(str(file.relative_to(folder)), {})

@@ -1,10 +1,11 @@
 """Nearest clips by cosine: one protocol, FAISS behind it."""
 
-from statistics import NormalDist
+import math
 from typing import NamedTuple, Protocol
 
 import faiss
 import numpy as np
+from scipy.special import stdtrit
 
 CHANCE = 0.05  # how often random cosines may pass for a real match
 
@@ -53,5 +54,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def chance_level(size: int) -> float:
-    """Standard deviations that the best of `size` normally distributed cosines exceeds in `CHANCE` of all cases."""
-    return NormalDist().inv_cdf((1 - CHANCE) ** (1 / size))
+    """Standard deviations that the best of `size` normally distributed cosines exceeds in `CHANCE` of all cases.
+
+    Grubbs's critical value: mean and deviation are those of the same cosines, the best among them, which matters in
+    small galleries. Fewer than three clips cannot tell: infinity.
+    """
+    if size < 3:
+        return math.inf
+    t = stdtrit(size - 2, 1 - CHANCE / size)
+    sample = (size - 1) / math.sqrt(size) * math.sqrt(t**2 / (size - 2 + t**2))
+    return sample * math.sqrt(size / (size - 1))  # Grubbs divides by the sample's deviation, numpy by the population's

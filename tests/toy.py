@@ -56,7 +56,12 @@ def write_sound(path: Path, samples: np.ndarray, rate: int = RATE, **options: st
 
 def windows(count: int = 3) -> torch.Tensor:
     """Different 3-second windows [count, 48000]: noise, tones, a click."""
-    kinds = [noise(3.0), tone(440, 3.0), tone(3000, 3.0, level=0.05) + noise(3.0, level=0.01), np.zeros(48_000, np.float32)]
+    kinds = [
+        noise(3.0),
+        tone(440, 3.0),
+        tone(3000, 3.0, level=0.05) + noise(3.0, level=0.01),
+        np.zeros(48_000, np.float32),
+    ]
     kinds[3][100:200] = 0.8
     return torch.from_numpy(np.stack(kinds[:count]))
 
@@ -100,8 +105,12 @@ def trunk(positions: int = 1500, seed: int = 0) -> WhisperEncoder:
     """A Whisper encoder with random weights and the full 30-second context of a published one."""
     torch.manual_seed(seed)
     config = WhisperConfig(
-        d_model=WIDTH, encoder_layers=LAYERS, encoder_attention_heads=WIDTH // 64, encoder_ffn_dim=2 * WIDTH,
-        num_mel_bins=80, max_source_positions=positions,
+        d_model=WIDTH,
+        encoder_layers=LAYERS,
+        encoder_attention_heads=WIDTH // 64,
+        encoder_ffn_dim=2 * WIDTH,
+        num_mel_bins=80,
+        max_source_positions=positions,
     )
     encoder = WhisperEncoder(config).eval()
     with torch.no_grad():
@@ -145,7 +154,8 @@ def vision_folder(folder: Path) -> Path:
     """Full size, since `vision.load` opens nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.contiguous() for name, value in tower(1.0, 1280).state_dict().items()
+        name: value.contiguous()
+        for name, value in tower(1.0, 1280).state_dict().items()
         if name not in ("mean", "std") and not name.endswith("num_batches_tracked")
     }
     save_file(state, folder / "model.safetensors")
@@ -159,12 +169,21 @@ def tokenizer() -> PreTrainedTokenizerFast:
     core.decoder = decoders.ByteLevel()
     control = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", llava.IMAGE_TOKEN]
     trainer = trainers.BpeTrainer(
-        vocab_size=360, special_tokens=control, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=360,
+        special_tokens=control,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
-    core.train_from_iterator([DEFAULT_PROMPT, "user\nassistant\n", *(f" A {name} makes a sound." for name in CLASSES)], trainer)
+    core.train_from_iterator(
+        [DEFAULT_PROMPT, "user\nassistant\n", *(f" A {name} makes a sound." for name in CLASSES)], trainer
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|im_end|>",
-        unk_token="<|endoftext|>", additional_special_tokens=[llava.IMAGE_TOKEN],
+        tokenizer_object=core,
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+        unk_token="<|endoftext|>",
+        additional_special_tokens=[llava.IMAGE_TOKEN],
     )
 
 
@@ -172,16 +191,27 @@ def language_folder(folder: Path) -> Path:
     words = tokenizer()
     torch.manual_seed(1)
     config = LlamaConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=1024, initializer_range=0.3, tie_word_embeddings=True,
-        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
     )
     words.save_pretrained(folder)
     LlamaForCausalLM(config).half().save_pretrained(folder)
     return folder
 
 
-def assemble(language: Path, eye: vision.EfficientNetLite | None = None) -> tuple[LlavaForConditionalGeneration, object]:
+def assemble(
+    language: Path, eye: vision.EfficientNetLite | None = None
+) -> tuple[LlavaForConditionalGeneration, object]:
     torch.manual_seed(2)
     return llava.assemble(eye or tower(), language)
 
@@ -271,6 +301,8 @@ def _projectors(made: Workspace) -> None:
         torch.manual_seed(3)
         fusion, fresh = projector.build(name, summary, 1280, projector.Config())
         fresh.norm.fill_(30.0)
+        if isinstance(fusion, whisperclip.Fusion):
+            fusion.std.clamp_(min=0.1)  # what hardly differs between four windows would blow up rounding errors
         projector.save(made.checkpoints, name, fusion, fresh, {"encoder_spec": spec.hash})
 
 
@@ -283,7 +315,9 @@ def _llava(made: Workspace, eye: vision.EfficientNetLite) -> None:
 
     entrance = ["linear_1", "linear_2"]
     form = LoraConfig(
-        r=2, rank_pattern=dict.fromkeys(entrance, 4), init_lora_weights=False,  # random: the adapter changes something
+        r=2,
+        rank_pattern=dict.fromkeys(entrance, 4),
+        init_lora_weights=False,  # random: the adapter changes something
         target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
     )
     get_peft_model(model, form).half().save_pretrained(out / "adapter")

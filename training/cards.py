@@ -59,8 +59,9 @@ def _quality(results: dict, encoder: str, measures: tuple[str, ...] = ("top1", "
     lines = []
     for row in results["settings"]:
         for measure in measures:
-            if row["encoder"] == encoder and measure in row["core"]:
-                value = row["core"][measure]
+            group = row.get("core", row["all"])
+            if row["encoder"] == encoder and measure in group:
+                value = group[measure]
                 lines.append(
                     f"- {encoder} {row['mode']}, {said[measure]}: {cell(value)} of {value['n']} unseen recordings, "
                     f"gallery of {results['gallery_clips']} clips"

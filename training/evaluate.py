@@ -123,6 +123,7 @@ def measure(
     statistics = torch.from_numpy(np.asarray(features.statistics[rows, 0])).float()
     known = corpus.categories()
     groups = {"core": _core(features.sounds, wanted), "all": np.ones(len(rows), bool)}
+    groups = {name: of for name, of in groups.items() if of.any()}  # a small corpus has no core
     settings = []
     for encoder, (fusion, projector) in models.items():
         embedding = fusion(statistics)

@@ -92,7 +92,7 @@ def write_captions(
     """Trains on the language model's loss of the captions -> mean loss of the last tenth of the steps."""
     random = np.random.default_rng(config.seed)
     optimiser = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(2, steps), pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(20, steps), pct_start=0.1)
     losses = []
     for _ in (bar := tqdm(range(steps), desc=describe, unit="step")):
         visual, texts = draw(config.batch)

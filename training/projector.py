@@ -73,23 +73,26 @@ def train(
     train_rows, groups = _rows(features.sounds, "train", targets)
     validation_rows, validation_groups = _rows(features.sounds, "validation", targets)
     tokens = [targets[name] for name in sorted(targets)]
+    if not len(train_rows) or not len(validation_rows):
+        raise ValueError("the corpus is too small: nothing pictured to train on, or nothing to validate with")
+    batch = min(config.batch, len(train_rows))
     summaries = torch.from_numpy(np.asarray(features.statistics[train_rows])).float()
     fusion, projector = build(encoder, summaries[:, 0], tokens[0].shape[1], config)
     projector.norm.fill_(torch.cat(tokens).norm(dim=1).mean())
     weights = 1 / np.sqrt(np.maximum(3, np.bincount(groups)))[groups]  # large categories a little less often
     model = nn.ModuleList([fusion, projector])
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.weight_decay)
-    steps = len(train_rows) // config.batch * config.epochs
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, steps, pct_start=0.1)
+    steps = len(train_rows) // batch * config.epochs
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(20, steps), pct_start=0.1)
     held_out = torch.from_numpy(np.asarray(features.statistics[validation_rows, 0])).float()
 
     best, curve = None, []
     for _ in tqdm(range(config.epochs), desc=f"projector {encoder}", unit="epoch"):
         model.train()
         losses = []
-        for _ in range(len(train_rows) // config.batch):
-            rows = random.choice(len(train_rows), config.batch, p=weights / weights.sum())
-            views = random.integers(0, summaries.shape[1], config.batch)
+        for _ in range(len(train_rows) // batch):
+            rows = random.choice(len(train_rows), batch, p=weights / weights.sum())
+            views = random.integers(0, summaries.shape[1], batch)
             pictures = _draw(tokens, groups[rows], random)
             heard, pictures = _mix(summaries[rows, views], pictures, config.mix, random)
             token = projector(fusion(heard))
@@ -124,7 +127,7 @@ def _rows(sounds: list[SoundFile], split: str, targets: dict[str, Tensor]) -> tu
     """Rows of a split whose category has a picture, and the category's number for each."""
     number = {name: i for i, name in enumerate(sorted(targets))}
     rows = [i for i, sound in enumerate(sounds) if sound.split == split and sound.category in number]
-    return np.array(rows), np.array([number[sounds[i].category] for i in rows])
+    return np.array(rows, dtype=int), np.array([number[sounds[i].category] for i in rows], dtype=int)
 
 
 def _mix(heard: Tensor, pictures: Tensor, share: float, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -132,7 +132,9 @@ def test_whisperclip_is_the_fusion_of_all_layers(engine: Engine) -> None:
     share = np.exp(weight) / np.exp(weight).sum(0)
     wanted = np.einsum("ls,nlsw->nsw", share, (statistics - mean) / std).reshape(4, -1)
 
-    np.testing.assert_allclose(whisperclip.WhisperClip(trunk, fusion).encode(windows).numpy(), wanted, atol=1e-4, rtol=1e-4)
+    np.testing.assert_allclose(
+        whisperclip.WhisperClip(trunk, fusion).encode(windows).numpy(), wanted, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_the_plain_encoder_is_one_of_whisperclips_statistics(engine: Engine) -> None:

@@ -72,10 +72,15 @@ def test_the_template_in_three_parts() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_projected_tokens_stand_between_the_halves(captioner: Captioner, visual: torch.Tensor, count: int) -> None:
     embedded = captioner.embed(visual[:count], PROMPTED)
-    left, right = words(captioner, "<|im_start|>user\n"), words(captioner, f"\n{PROMPTED}<|im_end|>\n<|im_start|>assistant\n")
+    left, right = (
+        words(captioner, "<|im_start|>user\n"),
+        words(captioner, f"\n{PROMPTED}<|im_end|>\n<|im_start|>assistant\n"),
+    )
     assert embedded.shape == (1, len(left) + count + len(right), left.shape[1])
     assert torch.equal(embedded[0, : len(left)], left)
-    assert torch.equal(embedded[0, len(left) : len(left) + count], captioner.llava.model.multi_modal_projector(visual[:count]))
+    assert torch.equal(
+        embedded[0, len(left) : len(left) + count], captioner.llava.model.multi_modal_projector(visual[:count])
+    )
     assert torch.equal(embedded[0, len(left) + count :], right)
 
 
@@ -183,7 +188,9 @@ def test_sampling_is_repeatable_by_its_seed(captioner: Captioner, visual: torch.
     assert sample(1, temperature=1e-4) == list(captioner.stream(visual, PROMPTED, 12))
 
 
-def test_half_a_character_is_not_shown(captioner: Captioner, visual: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_character_is_not_shown(
+    captioner: Captioner, visual: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = iter(captioner.tokenizer("né", add_special_tokens=False).input_ids)
     monkeypatch.setattr(captioner, "_choose", lambda *_: next(ids))
     assert list(captioner.stream(visual, PROMPTED, 3)) == ["n", "né"]

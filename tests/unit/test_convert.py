@@ -54,7 +54,9 @@ def packaged_whisper(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     def linear(theirs: str, ours: str) -> dict[str, np.ndarray]:
         return {f"{theirs}/{kind}": half[f"{ours}.{kind}"] for kind in ("weight", "bias")}
 
-    packed = linear("encoder/conv1", "conv1") | linear("encoder/conv2", "conv2") | norm("encoder/layer_norm", "layer_norm")
+    packed = (
+        linear("encoder/conv1", "conv1") | linear("encoder/conv2", "conv2") | norm("encoder/layer_norm", "layer_norm")
+    )
     packed["encoder/position_encodings/encodings"] = half["embed_positions.weight"]
     packed["encoder/num_heads"] = np.array(1, np.int16)
     for i in range(toy.LAYERS):

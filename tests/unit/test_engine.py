@@ -1,11 +1,8 @@
-"""A whole analysis on toy checkpoints: what comes, in which order, and what happens when something is missing."""
+"""A whole analysis on toy checkpoints: what comes, in which order, for several visitors at once."""
 
-import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,51 +10,13 @@ import numpy as np
 import pytest
 import torch
 import toy
+from events import SHORT, SILENT, STAGES, calls_of, of
 
-from soundclip_demo import parts as parts_module
-from soundclip_demo import weights
 from soundclip_demo.audio import Sound, resample
 from soundclip_demo.captioner import relevant_patches
 from soundclip_demo.engine import Engine
-from soundclip_demo.errors import UserError
-from soundclip_demo.events import CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
+from soundclip_demo.events import CaptionPart, Event, Heard, Matches, Placed, Setting, Timing
 from soundclip_demo.projection import raw
-from soundclip_demo.results import analyze, encoder_table
-
-SHORT = Setting(max_new_tokens=8)
-SILENT = replace(SHORT, caption=False)
-STAGES = ["decode", "encode", "project", "search", "place", "caption_first_token", "caption"]
-
-
-def of(kind: type, events: list[Event]) -> Event:
-    """The only event of its kind."""
-    (found,) = (event for event in events if isinstance(event, kind))
-    return found
-
-
-def link_cache(workspace: toy.Workspace, folder: Path, *names: str) -> Path:
-    """A cache that holds only these parts."""
-    (folder / "weights").mkdir(parents=True)
-    for name in names:
-        there = weights.folder(name, workspace.cache)
-        (folder / "weights" / there.name).symlink_to(there)
-    return folder
-
-
-@contextmanager
-def calls_of(owner: object, method: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple]]:
-    """Arguments of every call of a method, which goes on to do its work."""
-    calls: list[tuple] = []
-    original: Callable = getattr(owner, method)
-
-    def noted(*arguments: object, **options: object) -> object:
-        calls.append(arguments)
-        return original(*arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, method, noted)
-        yield calls
-
 
 # Events
 
@@ -127,6 +86,7 @@ def test_the_token_is_encoder_then_projection(engine: Engine, clip_sound: Path) 
 
 def test_other_rates_are_resampled(engine: Engine, tmp_path: Path) -> None:
     """The same tone at two rates gives nearly the same embedding; read at the wrong rate it would not."""
+
     def embedding(hertz: float, rate: int) -> torch.Tensor:
         file = toy.write_sound(tmp_path / f"{hertz}-{rate}.wav", toy.tone(hertz, 3.0, rate), rate, subtype="FLOAT")
         return engine.embed_file(file, Setting(encoder="whisper"))[0]
@@ -253,130 +213,14 @@ def test_a_caption_may_be_empty(engine: Engine, clip_sound: Path, monkeypatch: p
     assert "caption" in of(Timing, events).ms
 
 
-# What is missing
-
-
-@pytest.mark.usefixtures("offline")
-def test_without_the_language_model_matches_still_come(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
-    cache = link_cache(workspace, tmp_path / "cache", "vision", "whisper")
-    result = analyze(Engine(replace(workspace.config(), cache=cache)), clip_sound, SHORT)
-    assert len(result["matches"]) == 5
-    assert result["map"]
-    assert result["caption"] is None
-    (said,) = result["missing"]
-    assert "caption model" in said
-    assert "SmolLM2" in said
-    assert list(result["ms"]) == STAGES[:5]
-
-
-@pytest.mark.usefixtures("offline")
-def test_without_the_encoder_nothing_but_a_sentence_comes(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
-    lost = Engine(replace(workspace.config(), cache=link_cache(workspace, tmp_path / "cache", "vision", "language")))
-    kinds = [type(event) for event in lost.run_file(clip_sound, SHORT)]
-    assert kinds == [Heard, Missing, Timing]
-    assert any("Whisper" in sentence for sentence in lost.status())
-
-
-def test_a_projector_of_another_encoder_is_not_used(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
-    checkpoints = Path(shutil.copytree(workspace.checkpoints, tmp_path / "checkpoints"))
-    shutil.copy(checkpoints / "whisper-projector.safetensors", checkpoints / "whisperclip-projector.safetensors")
-    mixed = Engine(replace(workspace.config(), checkpoints=checkpoints))
-    missing = of(Missing, list(mixed.run_file(clip_sound, SILENT)))
-    assert "projector of WhisperCLIP" in missing.message
-    assert str(tmp_path) not in missing.message
-    assert of(Matches, list(mixed.run_file(clip_sound, replace(SILENT, encoder="whisper")))).hits
-
-
-def test_a_failure_is_remembered_for_a_while_and_then_tried_again(
-    workspace: toy.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkpoints = tmp_path / "checkpoints"
-    lost = Engine(replace(workspace.config(), checkpoints=checkpoints))
-    with pytest.raises(parts_module.NotReady, match="CLIP tower is not available"):
-        lost.parts.tower()
-    checkpoints.symlink_to(workspace.checkpoints)
-    with pytest.raises(parts_module.NotReady):
-        lost.parts.tower()
-    monkeypatch.setattr(parts_module, "RETRY_SECONDS", 0.0)
-    assert lost.parts.tower() is lost.parts.tower()
-    assert lost.status() == []
-
-
-def test_warming_loads_everything(workspace: toy.Workspace) -> None:
-    cold = Engine(workspace.config())
-    assert cold.status() == []
-    cold.warm()
-    assert cold.status() != []
-    deadline = time.monotonic() + 60
-    while cold.status() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert cold.status() == []
-    began = time.monotonic()
-    cold.parts.captioner()
-    cold.parts.projector("whisperclip")
-    assert time.monotonic() - began < 0.5
-
-
-def test_parts_are_loaded_once_however_many_ask(workspace: toy.Workspace) -> None:
-    cold = Engine(workspace.config())
-    with ThreadPoolExecutor(4) as pool:
-        trunks = list(pool.map(lambda _: cold.parts.encoder("whisper"), range(4)))
-    assert len({id(trunk) for trunk in trunks}) == 1
-
-
-# What cannot be used
-
-BAD = {
-    "an encoder that does not exist": {"encoder": "nope"},
-    "an encoder that is not ready": {"encoder": "clap"},
-    "no encoder": {"encoder": ""},
-    "a mode that does not exist": {"mode": "both"},
-    "t below 0": {"mode": "blend", "t": -0.01},
-    "t above 1": {"mode": "blend", "t": 1.01},
-    "t that is no number": {"mode": "blend", "t": float("nan")},
-    "k below 0": {"k": -1},
-    "k above the number of patches": {"k": 50},
-    "no matches": {"top": 0},
-    "too many matches": {"top": 51},
-    "a temperature that is no number": {"temperature": float("nan")},
-    "a picture that is missing": {"k": 1, "picture": "missing.png"},
-    "a picture that is none": {"k": 1, "picture": __file__},
-}
-
-
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_bad_settings_are_refused_with_a_sentence(engine: Engine, clip_sound: Path, bad: dict[str, object]) -> None:
-    with pytest.raises(UserError):
-        list(engine.run_file(clip_sound, replace(SHORT, **bad)))
-
-
-def test_the_ends_of_the_ranges_are_allowed(engine: Engine, clip_sound: Path) -> None:
-    for good in ({"mode": "blend", "t": 0.0}, {"mode": "blend", "t": 1.0}, {"top": 1}, {"top": 50}):
-        assert of(Matches, list(engine.run_file(clip_sound, replace(SILENT, **good)))).hits
-    assert list(engine.run_file(clip_sound, replace(SHORT, k=49, max_new_tokens=2)))[-2].done
-
-
-def test_a_start_that_is_no_number(engine: Engine, clip_sound: Path) -> None:
-    with pytest.raises(UserError):
-        list(engine.run_file(clip_sound, SILENT, float("nan")))
-
-
-def test_silence_is_refused(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="silent"):
-        list(engine.run_file(toy.write_sound(tmp_path / "a.wav", np.zeros(50_000, np.float32)), SILENT))
-
-
-def test_a_sound_that_is_gone(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no longer here"):
-        list(engine.run_file(tmp_path / "gone.wav", SILENT))
-
-
 # Several visitors
 
 
 def test_visitors_at_the_same_time_do_not_mix(engine: Engine, workspace: toy.Workspace) -> None:
     sounds = [Sound(toy.noise(3.0, seed=9) if i % 2 else toy.tone(300 * (i + 1), 3.0), toy.RATE) for i in range(4)]
-    settings = [replace(SHORT, encoder=name, mode=mode) for name in ("whisper", "whisperclip") for mode in ("raw", "projected")]
+    settings = [
+        replace(SHORT, encoder=name, mode=mode) for name in ("whisper", "whisperclip") for mode in ("raw", "projected")
+    ]
 
     def run(on: Engine, i: int) -> list[Event]:
         events = on.run(sounds[i], settings[i])
@@ -388,36 +232,3 @@ def test_visitors_at_the_same_time_do_not_mix(engine: Engine, workspace: toy.Wor
     with ThreadPoolExecutor(4) as pool:
         for i, events in enumerate(pool.map(lambda i: run(together, i), range(4))):
             assert events == alone[i]
-
-
-# As plain data
-
-
-def test_the_result_is_what_the_contract_says(engine: Engine, clip_sound: Path) -> None:
-    result = json.loads(json.dumps(analyze(engine, clip_sound, replace(SHORT, top=3))))
-    missing = result.pop("missing")
-    assert missing == []
-    assert list(result) == ["sound", "suite", "encoder", "mode", "matches", "caption", "map", "ms"]
-    assert result["sound"] == {"seconds": 5.0, "window": pytest.approx([1.5, 4.5], abs=0.02)}
-    assert (result["suite"], result["encoder"], result["mode"]) == ("compact", "whisperclip", "projected")
-    assert [list(row) for row in result["matches"]] == [["rank", "clip", "category", "caption", "score"]] * 3
-    assert [row["rank"] for row in result["matches"]] == [1, 2, 3]
-    assert list(result["map"]) == ["x", "y", "off_map"]
-    assert isinstance(result["map"]["off_map"], bool)
-    assert list(result["ms"]) == STAGES
-    final = [e for e in engine.run_file(clip_sound, SHORT) if isinstance(e, CaptionPart)][-1]
-    assert result["caption"] == final.text
-
-
-def test_no_caption_is_null(engine: Engine, clip_sound: Path) -> None:
-    assert analyze(engine, clip_sound, SILENT)["caption"] is None
-
-
-def test_the_window_can_be_chosen(engine: Engine, clip_sound: Path) -> None:
-    assert analyze(engine, clip_sound, SILENT, start=0.5)["sound"]["window"] == [0.5, 3.5]
-
-
-def test_the_table_of_encoders_is_plain_data(engine: Engine) -> None:
-    table = json.loads(json.dumps(encoder_table(engine.config)))
-    assert len(table) == 12
-    assert all(list(row) == ["name", "title", "suite", "ready", "reason"] for row in table)

@@ -115,7 +115,9 @@ def test_the_broken_one_is_named(videos: Path, workspace: toy.Workspace, tmp_pat
     assert "Traceback" not in said
 
 
-def test_a_video_that_breaks_off_does_not_stop_the_others(workspace: toy.Workspace, videos: Path, tmp_path: Path) -> None:
+def test_a_video_that_breaks_off_does_not_stop_the_others(
+    workspace: toy.Workspace, videos: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "in"
     source.mkdir()
     content = (videos / "loud_end.mp4").read_bytes()

@@ -49,8 +49,13 @@ def test_one_more_recording_moves_few_others() -> None:
 
 
 def test_what_is_bundled_is_never_trained_on_nor_tested() -> None:
-    tables = {name: [row["recording"] for row in corpus.rows(corpus.TABLES / f"{name}.csv")] for name in ("gallery", "examples")}
-    given = recordings(dog=20) | dict.fromkeys(tables["gallery"][:5], "dog") | dict.fromkeys(tables["examples"][:2], "dog")
+    tables = {
+        name: [row["recording"] for row in corpus.rows(corpus.TABLES / f"{name}.csv")]
+        for name in ("gallery", "examples")
+    }
+    given = (
+        recordings(dog=20) | dict.fromkeys(tables["gallery"][:5], "dog") | dict.fromkeys(tables["examples"][:2], "dog")
+    )
     splits = corpus.split(given)
     assert {splits[r] for r in tables["gallery"][:5]} == {"gallery"}
     assert {splits[r] for r in tables["examples"][:2]} == {"example"}
@@ -65,9 +70,14 @@ def test_something_is_left_to_train_on() -> None:
 
 def write_corpus(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
     folder.mkdir(exist_ok=True)
-    lines = ["file,category,recording,source", *(f"{file},{category},{recording},s" for file, category, recording in rows)]
+    lines = [
+        "file,category,recording,source",
+        *(f"{file},{category},{recording},s" for file, category, recording in rows),
+    ]
     (folder / "sounds.csv").write_text("\n".join(lines) + "\n")
-    (folder / "pictures.csv").write_text("file,category,kind\np/a.png,dog,photo\np/b.png,cat,photo\np/c.png,dog,drawing\n")
+    (folder / "pictures.csv").write_text(
+        "file,category,kind\np/a.png,dog,photo\np/b.png,cat,photo\np/c.png,dog,drawing\n"
+    )
     return folder
 
 
@@ -142,7 +152,11 @@ def test_the_loudest_part_is_described() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind", "said"),
-    [("dog", "photo", "A photo of a dog."), ("owl", "drawing", "A drawing of an owl."), ("Egyptian cat", "photo", "A photo of an Egyptian cat.")],
+    [
+        ("dog", "photo", "A photo of a dog."),
+        ("owl", "drawing", "A drawing of an owl."),
+        ("Egyptian cat", "photo", "A photo of an Egyptian cat."),
+    ],
 )
 def test_captions_of_pictures(name: str, kind: str, said: str) -> None:
     assert captions.of_picture(name, kind) == said

@@ -81,7 +81,9 @@ def test_matching_words_moves_tokens_to_their_words(fresh: Captioner) -> None:
     assert nearest() == [0, 1, 2]
 
 
-def test_stage_two_trains_an_adapter_that_the_product_opens(fresh: Captioner, workspace: toy.Workspace, tmp_path) -> None:
+def test_stage_two_trains_an_adapter_that_the_product_opens(
+    fresh: Captioner, workspace: toy.Workspace, tmp_path
+) -> None:
     began = loss_of(fresh)
     before = {name: value.clone() for name, value in fresh.llava.state_dict().items()}
     config = llava.Config(batch=3, sound_match=5, sound_steps=12, match_rate=1e-2, rate=1e-2, rank=4, projector_rank=8)
@@ -89,7 +91,11 @@ def test_stage_two_trains_an_adapter_that_the_product_opens(fresh: Captioner, wo
     assert losses["captions"] < began - 0.2
     now = loss_of(Captioner(adapted.get_base_model(), fresh.tokenizer, SMOLLM2))
     assert now < began - 0.2
-    kept = {name.replace(".base_layer", ""): value for name, value in adapted.get_base_model().state_dict().items() if "lora" not in name}
+    kept = {
+        name.replace(".base_layer", ""): value
+        for name, value in adapted.get_base_model().state_dict().items()
+        if "lora" not in name
+    }
     assert kept.keys() == before.keys()
     assert all(torch.equal(kept[name], value) for name, value in before.items())
 
@@ -103,7 +109,9 @@ def test_stage_two_trains_an_adapter_that_the_product_opens(fresh: Captioner, wo
     assert loss_of(opened) == pytest.approx(now, abs=0.01)
 
 
-def test_a_saved_projector_is_taken_up_again_only_for_the_same_data(fresh: Captioner, workspace: toy.Workspace, tmp_path) -> None:
+def test_a_saved_projector_is_taken_up_again_only_for_the_same_data(
+    fresh: Captioner, workspace: toy.Workspace, tmp_path
+) -> None:
     file, card = tmp_path / "new" / "p.safetensors", {"data": "a", "training": {"seed": 0}}
     other = toy.captioner(weights.folder("language", workspace.cache)).llava
     assert llava.resume_projector(other, file, card) is None

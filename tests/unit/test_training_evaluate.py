@@ -1,0 +1,152 @@
+"""The numbers in the README are computed as they say."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy
+
+from soundclip_demo import weights
+from soundclip_demo.config import DEFAULT_PROMPT
+from soundclip_demo.gallery import Clip, Gallery
+from training import evaluate
+from training.corpus import Category, SoundFile, categories
+
+CATEGORIES = categories()
+
+
+def gallery(*shown: str) -> Gallery:
+    """Clips whose tokens point each along an axis of its own."""
+    clips = tuple(Clip(f"c{i}", name, "", Path("v"), Path("p"), True, "photo", "", "") for i, name in enumerate(shown))
+    return Gallery(
+        Path(), "", "", "", clips, np.eye(len(shown), dtype=np.float32), np.zeros((len(shown), 2), np.float32)
+    )
+
+
+def token(*scores: float) -> torch.Tensor:
+    return torch.tensor([scores])
+
+
+def test_retrieval_by_hand() -> None:
+    shown = gallery("dog", "cat", "dog", "cow", "hen", "pig", "duck")
+    tokens = torch.cat(
+        [
+            token(0.1, 0.9, 0.8, 0, 0, 0, 0),  # cat, dog, ...
+            token(0.1, 0.9, 0.8, 0, 0, 0, 0),
+            token(7, 6, 5, 4, 3, 2, 1),  # pig is sixth
+            token(7, 6, 5, 4, 3, 2, 1),  # hen is fifth
+        ]
+    )
+    found = evaluate.retrieval(tokens, ["cat", "dog", "pig", "hen"], shown)
+    assert found["top1"].tolist() == [1, 0, 0, 0]
+    assert found["top5"].tolist() == [1, 1, 0, 1]
+    assert found["mrr"].tolist() == pytest.approx([1, 1 / 2, 1 / 6, 1 / 5])
+
+
+def test_retrieval_looks_at_directions_only() -> None:
+    shown = gallery("dog", "cat")
+    long = Gallery(
+        *[getattr(shown, f) for f in ("folder", "title", "space", "note", "clips")],
+        shown.tokens * [[1], [50]],
+        shown.coordinates,
+    )
+    for scale in (0.01, 100.0):
+        found = evaluate.retrieval(
+            scale * token(0.6, 0.5), ["dog"], Gallery(**vars(long) | {"tokens": long.tokens.astype(np.float32)})
+        )
+        assert found["top1"].tolist() == [1]
+
+
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_chance_counted_over_all_draws(top: int) -> None:
+    names = ["dog", "dog", "cat", "cow", "cow", "cow"]
+
+    def share(wanted: str) -> float:
+        draws = list(itertools.combinations(names, top))
+        return sum(wanted in draw for draw in draws) / len(draws)
+
+    wanted = ["dog", "cat", "cat", "cow"]
+    assert evaluate.chance(wanted, gallery(*names), top) == pytest.approx(np.mean([share(name) for name in wanted]))
+
+
+def test_chance_is_sure_where_nothing_else_is_shown() -> None:
+    assert evaluate.chance(["dog"], gallery("dog", "dog", "cat"), 2) == 1
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    random = np.random.default_rng(0)
+    draws = (random.random((200, 80)) < 0.3).astype(float)
+    intervals = [evaluate.interval(draw) for draw in draws]
+    inside = np.mean([row["low"] <= 0.3 <= row["high"] for row in intervals])
+    assert 0.88 <= inside <= 0.99
+    width = np.mean([row["high"] - row["low"] for row in intervals])
+    assert width == pytest.approx(2 * 1.96 * (0.3 * 0.7 / 80) ** 0.5, rel=0.1)
+    assert intervals[0] == evaluate.interval(draws[0])
+    assert intervals[0]["mean"] == pytest.approx(draws[0].mean(), abs=1e-4)
+    assert intervals[0]["n"] == 80
+    assert evaluate.interval(np.ones(5)) == {"mean": 1, "low": 1, "high": 1, "n": 5}
+
+
+@pytest.mark.parametrize(
+    ("caption", "category", "named"),
+    [
+        ("A cat meows.", "cat", True),
+        ("This may indicate rain.", "cat", False),
+        ("CAT!", "cat", True),
+        ("A concatenation", "cat", False),
+        ("two kittens", "cat", False),
+        ("a kitten", "cat", True),
+        ("", "cat", False),
+        ("It barks", "dog", True),
+    ],
+)
+def test_whole_words_name_a_category(caption: str, category: str, named: bool) -> None:
+    assert evaluate.names(caption, CATEGORIES[category], CATEGORIES) is named
+
+
+def test_words_of_two_parts_and_hyphens() -> None:
+    horn, car = (Category(name, (), words, "") for name, words in (("car horn", ("honk-honk",)), ("car", ())))
+    known = ("car", "car horn")
+    assert evaluate.names("A Car-Horn sounds.", horn, known)
+    assert evaluate.names("it goes honk honk", horn, known)
+    assert not evaluate.names("a car and a horn", horn, known)
+    assert not evaluate.names("A car horn sounds.", car, known)
+    assert evaluate.names("A car horn in a car.", car, known)
+
+
+def sound(recording: str, category: str, split: str) -> SoundFile:
+    return SoundFile(Path(f"{recording}.wav"), category, recording, "toy", split)
+
+
+def test_one_sound_for_each_held_out_recording_of_a_shown_category() -> None:
+    sounds = [
+        sound("a", "dog", "train"),
+        sound("b", "dog", "test"),
+        sound("b", "dog", "test"),
+        sound("c", "cow", "test"),
+        sound("d", "cat", "validation"),
+        sound("e", "cat", "test"),
+        sound("f", "cat", "gallery"),
+    ]
+    assert evaluate.held_out(sounds, gallery("dog", "cat")) == [1, 5]
+    assert evaluate.held_out(sounds, gallery("dog", "cat"), "validation") == [4]
+
+
+def test_captions_written_in_batches_are_those_of_the_page(workspace: toy.Workspace) -> None:
+    captioner = toy.captioner(weights.folder("language", workspace.cache))
+    tokens = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
+
+    def streamed(one: torch.Tensor) -> str:
+        texts: Sequence[str] = list(captioner.stream(one[None], DEFAULT_PROMPT, evaluate.CAPTION_TOKENS))
+        return texts[-1]
+
+    with torch.inference_mode():
+        written = evaluate.write_all(captioner, tokens, batch=2)
+    assert len(set(written)) == 3
+    for caption, one in zip(written, tokens, strict=True):
+        text = streamed(one)
+        assert caption.startswith(text)
+        assert len(caption) - len(text) <= 4  # the page leaves out an unfinished character at the end
