@@ -114,6 +114,7 @@ def train_llava(folders: Folders) -> None:
     sounds = Sounds(data, load_models(folders), folders.corpus, pictures, config.seed)
     adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config)
     adapted.half().save_pretrained(out / "adapter")
+    (out / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form; the card below is filled in
     card = _card(folders, "llava", began) | {
         "training": asdict(config), "losses": {"pictures": first["losses"], "sounds": second}
     }
