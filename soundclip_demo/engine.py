@@ -76,10 +76,6 @@ class Engine:
             raise UserError("This sound is no longer here.", "Please give it again.") from error
         return self._sounds.get(key, lambda: decode(path, self.config.limits))
 
-    def loudest(self, sound: Sound) -> float:
-        """Start in seconds of the window used when the visitor chooses none."""
-        return sound.loudest()
-
     def embed_file(self, path: str | Path, setting: Setting) -> tuple["Tensor", "Tensor"]:
         """Embedding [d] and token [D] of a file's loudest window."""
         self._check(setting)
