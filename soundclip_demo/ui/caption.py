@@ -33,7 +33,7 @@ def waiting() -> str:
 
 
 def empty() -> str:
-    return _frame(_quiet(texts.CAPTION_EMPTY))
+    return _frame(_quiet(texts.CAPTION_EMPTY), again=False)
 
 
 def missing(message: str) -> str:
@@ -45,12 +45,14 @@ def _quiet(sentence: str) -> str:
     return f'<span class="quiet">{escape(sentence)}</span>'
 
 
-def _frame(body: str, note: str = "", busy: bool = False, times: str = "") -> str:
+def _frame(body: str, note: str = "", busy: bool = False, times: str = "", again: bool = True) -> str:
+    """`data-offers` names the button of use now, `stop` or `again`; page.css shows it."""
+    offers = "stop" if busy else "again" if again else ""
     return (
         f'<div class="panel-head"><h2>{escape(texts.CAPTION)}</h2>'
         f'<span class="times">{escape(times)}</span></div>'
-        f'<div class="caption-text" role="log" aria-live="polite" aria-busy="{str(busy).lower()}">'
-        f"{body}</div>"
+        f'<div class="caption-text" data-offers="{offers}" role="log" aria-live="polite" '
+        f'aria-busy="{str(busy).lower()}">{body}</div>'
         f'<p class="quiet">{escape(note)}</p>'
     )
 

@@ -105,30 +105,25 @@ class Page:
         encoder: str | None,
         mode: str,
         t: float,
-        earlier: Ticket | None,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
         """Yields the outputs named in `show`; a problem leaves earlier results as they are."""
-        turn = self.turns.next(session(request))
         if chosen is None:
             return
         if not encoder:
             yield show(problem=caption.error(UserError(texts.NO_ENCODER)))
             return
         setting = Setting(encoder=encoder, mode=mode, t=t, caption=False)
-        # When this fails, the caption of earlier results is over as well; it can be asked for again.
-        over = False if earlier else None
         try:
             yield from self._found(chosen, setting)
         except UserError as problem:
-            yield show(problem=caption.error(problem), writing=over)
+            yield show(problem=caption.error(problem))
         except Exception:
             log.exception("find failed")
-            yield show(problem=caption.error(UserError(texts.BROKEN, texts.BROKEN_HINT)), writing=over)
+            yield show(problem=caption.error(UserError(texts.BROKEN, texts.BROKEN_HINT)))
         else:
-            yield show(
-                problem="", ticket=Ticket(turn, chosen, setting), words=caption.waiting(), writing=True
-            )
+            turn = self.turns.next(session(request))  # only now: a problem leaves an earlier caption going on
+            yield show(problem="", ticket=Ticket(turn, chosen, setting), words=caption.waiting())
 
     def _found(self, chosen: Chosen, setting: Setting) -> Iterator[list[Any]]:
         found: Matches | None = None
@@ -154,19 +149,16 @@ class Page:
         """Another caption for what was found: the prompt or what the model sees has changed."""
         return replace(ticket, turn=self.turns.next(session(request))) if ticket else gr.skip()
 
-    def stop(self, words: str | None, request: gr.Request) -> list[Any]:
-        """Ends the caption being written at its next word; one still in the queue is said to be over at once.
-
-        Returns [caption, stop button, again button].
-        """
+    def stop(self, words: str | None, request: gr.Request) -> Any:
+        """Ends the caption being written at its next word; one still in the queue is said to be over at once."""
         self.turns.end(session(request))
         waits = words is not None and texts.CAPTION_WAITING in words
-        return [caption.panel("", stopped=True) if waits else gr.skip(), *buttons(writing=False)]
+        return caption.panel("", stopped=True) if waits else gr.skip()
 
     def describe(
         self, ticket: Ticket | None, sees: str, k: float, own: str | None, prompt: str, request: gr.Request
-    ) -> Iterator[list[Any]]:
-        """Yields [caption, stop button, again button]."""
+    ) -> Iterator[str]:
+        """Yields the caption panel; it says by itself whether Stop or Describe again is of use."""
         visitor = session(request)
         if ticket is None or not self.turns.wanted(visitor, ticket.turn):
             return
@@ -174,7 +166,7 @@ class Page:
             setting = self._caption_setting(ticket.setting, sees, int(k), own, prompt)
             seen = what_is_seen(setting)
             note = texts.WRITTEN_BY.get(self.engine.config.suite, "").format(seen=seen)
-            yield [caption.panel("", note, writing=True), *buttons(writing=True)]
+            yield caption.panel("", note, writing=True)
             text, ended, times = "", False, None
             sound = self.engine.load_sound(ticket.chosen.path)
             events = self.engine.run(sound, setting, ticket.chosen.start)
@@ -185,22 +177,22 @@ class Page:
                     match event:
                         case CaptionPart():
                             text, ended = event.text, event.done
-                            yield [caption.panel(text, note, writing=not ended), gr.skip(), gr.skip()]
+                            yield caption.panel(text, note, writing=not ended)
                         case Timing():
                             stages = ("caption_first_token", "caption")
                             times = Timing({name: event.ms[name] for name in stages if name in event.ms})
                         case Missing():
-                            yield [caption.missing(event.message), *buttons(writing=False)]
+                            yield caption.missing(event.message)
                             return
-            if ended:
-                yield [caption.panel(text, note, times=times), *buttons(writing=False)]
-            else:  # whoever ended it, Stop or `find`, has set the buttons
-                yield [caption.panel(text, note, stopped=True), gr.skip(), gr.skip()]
+            if self.turns.wanted(visitor, ticket.turn):
+                yield caption.panel(text, note, times=times)
+            elif not self.turns.any(visitor):  # after a change of setting the panel is the next caption's
+                yield caption.panel(text, note, stopped=True)
         except UserError as problem:
-            yield [caption.missing(str(problem)), *buttons(writing=False)]
+            yield caption.missing(str(problem))
         except Exception:
             log.exception("describe failed")
-            yield [caption.missing(f"{texts.BROKEN} {texts.BROKEN_HINT}"), *buttons(writing=False)]
+            yield caption.missing(f"{texts.BROKEN} {texts.BROKEN_HINT}")
 
     def _caption_setting(self, setting: Setting, sees: str, k: int, own: str | None, prompt: str) -> Setting:
         if sees == texts.SEES_PICTURE and own is None:
@@ -250,13 +242,9 @@ def show(
     problem: Any = None,
     ticket: Any = None,
     words: Any = None,
-    writing: bool | None = None,
 ) -> list[Any]:
-    """[waveform, matches, map, problem, ticket, caption, stop, again]; what is not given stays."""
-    values = [
-        gr.skip() if value is None else value for value in (wave, matches, star, problem, ticket, words)
-    ]
-    return [*values, *([gr.skip(), gr.skip()] if writing is None else buttons(writing))]
+    """[waveform, matches, map, problem, ticket, caption]; what is not given stays."""
+    return [gr.skip() if value is None else value for value in (wave, matches, star, problem, ticket, words)]
 
 
 def picture(chosen: Chosen, sound: "Sound", heard: Heard) -> dict[str, Any]:
@@ -271,11 +259,6 @@ def picture(chosen: Chosen, sound: "Sound", heard: Heard) -> dict[str, Any]:
         "licence": chosen.licence,
         "attribution": chosen.attribution,
     }
-
-
-def buttons(writing: bool) -> list[Any]:
-    """[Stop, Describe again]: the one that makes sense now."""
-    return [gr.Button(visible=writing), gr.Button(visible=not writing)]
 
 
 def what_is_seen(setting: Setting) -> str:

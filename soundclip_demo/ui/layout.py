@@ -51,17 +51,16 @@ def build(engine: "Engine") -> gr.Blocks:
                     with gr.Column(elem_id="words"):
                         words = gr.HTML(caption.empty(), apply_default_css=False, elem_id="caption")
                         with gr.Row(elem_id="caption-buttons"):
-                            stop = gr.Button(
-                                texts.STOP, size="sm", variant="stop", visible=False, elem_id="stop"
-                            )
-                            again = gr.Button(texts.AGAIN, size="sm", visible=False, elem_id="again")
+                            # page.css shows the one that is of use. Gradio's own `visible` mounts a button
+                            # anew at each change, and a quick change back left one without its label.
+                            stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
+                            again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
                     atlas = atlas_map(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         ticket = gr.State(None)
         listen_choice(page, sound, problem)
-        told = [words, stop, again]
-        listen_setting(page, sound["chosen"], setting, [sound["wave"], found, atlas, problem, ticket, *told])
-        listen_caption(page, ticket, seen, told)
+        listen_setting(page, sound["chosen"], setting, [sound["wave"], found, atlas, problem, ticket, words])
+        listen_caption(page, ticket, seen, words, stop, again)
         listen_state(blocks, page, loading, setting["encoder"])
         add_api(engine)
     return blocks.queue(max_size=20, default_concurrency_limit=2)
@@ -160,7 +159,7 @@ def listen_setting(page: Page, chosen: gr.State, setting: dict[str, Any], output
     gr.on(
         [chosen.change, setting["encoder"].input, setting["mode"].input, setting["t"].release],
         page.find,
-        [chosen, setting["encoder"], setting["mode"], setting["t"], outputs[4]],
+        [chosen, setting["encoder"], setting["mode"], setting["t"]],
         outputs,
         concurrency_id="find",
         concurrency_limit=2,
@@ -170,13 +169,15 @@ def listen_setting(page: Page, chosen: gr.State, setting: dict[str, Any], output
     )
 
 
-def listen_caption(page: Page, ticket: gr.State, seen: dict[str, Any], outputs: list[Any]) -> None:
+def listen_caption(
+    page: Page, ticket: gr.State, seen: dict[str, Any], words: gr.HTML, stop: gr.Button, again: gr.Button
+) -> None:
     """A new ticket starts a caption; asking again or changing what the model sees makes a new ticket."""
     inputs = [seen["sees"], seen["k"], seen["own"], seen["prompt"]]
     ticket.change(
         page.describe,
         [ticket, *inputs],
-        outputs,
+        words,
         concurrency_id="describe",
         concurrency_limit=1,
         show_progress="hidden",
@@ -185,14 +186,14 @@ def listen_caption(page: Page, ticket: gr.State, seen: dict[str, Any], outputs: 
     reset = seen["reset"].click(lambda: DEFAULT_PROMPT, None, seen["prompt"], **QUICK)
     reset.then(page.renew, ticket, ticket, **CHANGES_STATE)
     asked = [
-        outputs[2].click,
+        again.click,
         seen["prompt"].submit,
         seen["sees"].input,
         seen["k"].release,
         seen["own"].upload,
     ]
     gr.on(asked, page.renew, ticket, ticket, **CHANGES_STATE)
-    outputs[1].click(page.stop, outputs[0], outputs, **QUICK)
+    stop.click(page.stop, words, words, **QUICK)
 
 
 def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:

@@ -33,6 +33,11 @@ class Turns:
         with self._lock:
             return self._turns.get(session) == turn
 
+    def any(self, session: str) -> bool:
+        """Whether some caption is wanted; not after `end`."""
+        with self._lock:
+            return session in self._turns
+
     def end(self, session: str) -> None:
         """Stop was pressed, or the visitor left: no caption of theirs is wanted any more."""
         with self._lock:

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,24 @@ def url() -> Iterator[str]:
     if given := os.environ.get("SOUNDCLIP_URL"):
         yield given
         return
+    with served("app.py") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def unhurried_url() -> Iterator[str]:
+    """The same page with a slow caption model: what is tested of Stop must not hang on the speed of a machine."""
+    with served("tests/browser/unhurried.py") as address:
+        yield address
+
+
+@contextmanager
+def served(script: str) -> Iterator[str]:
+    """Runs `script` on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT)
+    server = subprocess.Popen([sys.executable, script, "--port", str(port)], cwd=ROOT)
     address = f"http://127.0.0.1:{port}/"
     try:
         wait_for(address, server)
@@ -71,6 +86,18 @@ def browser():
 
 @pytest.fixture
 def page(browser, url: str):
+    with visitor(browser, url) as page:
+        yield page
+
+
+@pytest.fixture
+def unhurried_page(browser, unhurried_url: str):
+    with visitor(browser, unhurried_url) as page:
+        yield page
+
+
+@contextmanager
+def visitor(browser, url: str):
     """A fresh visitor with an open page; the test fails on an uncaught error in the browser."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
     page = context.new_page()

@@ -108,10 +108,11 @@ def test_a_video_is_heard(page) -> None:
     clips(page)
 
 
-def test_stop_ends_the_caption(page, beeps: Path) -> None:
+def test_stop_ends_the_caption(unhurried_page, beeps: Path) -> None:
+    page = unhurried_page
     give(page, beeps)
     expect(stop(page)).to_be_visible(timeout=SLOW)
-    page.wait_for_timeout(700)
+    expect(caption(page).locator(".quiet")).to_have_count(0, timeout=SLOW)  # no notice any more but first words
     stop(page).click()
     expect(again(page)).to_be_visible(timeout=QUICK)
     expect(caption(page)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
@@ -122,7 +123,8 @@ def test_stop_ends_the_caption(page, beeps: Path) -> None:
     expect(stop(page)).to_be_visible(timeout=QUICK)
 
 
-def test_a_new_mode_does_not_wait_for_the_old_caption(page, beeps: Path) -> None:
+def test_a_new_mode_does_not_wait_for_the_old_caption(unhurried_page, beeps: Path) -> None:
+    page = unhurried_page
     give(page, beeps)
     before = clips(page)
     expect(stop(page)).to_be_visible(timeout=SLOW)

@@ -85,8 +85,26 @@ def test_a_new_turn_ends_the_old_one_of_this_visitor_only() -> None:
     assert not turns.wanted("me", first)
     assert turns.wanted("me", second)
     assert turns.wanted("you", other)
+    assert turns.any("me")
     turns.end("me")
     assert not turns.wanted("me", second)
+    assert not turns.any("me")
+    assert turns.any("you")
+
+
+@pytest.mark.parametrize(
+    ("panel", "offers"),
+    [
+        (caption.empty(), ""),
+        (caption.waiting(), "stop"),
+        (caption.panel("A", writing=True), "stop"),
+        (caption.panel("A", stopped=True), "again"),
+        (caption.panel("A dog."), "again"),
+        (caption.missing("No."), "again"),
+    ],
+)
+def test_the_caption_panel_says_which_button_is_of_use(panel: str, offers: str) -> None:
+    assert f'data-offers="{offers}"' in panel
 
 
 def test_turns_do_not_grow_without_end() -> None:
