@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -42,3 +43,32 @@ class Encoder(Protocol):
     dim: int
 
     def encode(self, windows: Tensor) -> Tensor: ...
+
+
+class Tower(Protocol):
+    """A network with its front end, as a `torch.nn.Module` whose state dict has its authors' names.
+
+    The two halves are apart because training computes `features` once and runs `embed` in every epoch.
+    """
+
+    sample_rate: int
+    dim: int
+
+    def features(self, windows: Tensor) -> Tensor:
+        """Windows float32 [N, T] -> what the network reads, [N, ...]."""
+
+    def embed(self, features: Tensor) -> Tensor:
+        """[N, ...] -> embeddings [N, dim]."""
+
+
+class TowerEncoder:
+    """The encoder that a tower is, once its weights are loaded."""
+
+    def __init__(self, tower: Tower, spec: EncoderSpec) -> None:
+        self.tower, self.spec = tower, spec
+        self.sample_rate, self.dim = tower.sample_rate, tower.dim
+
+    @torch.inference_mode()
+    def encode(self, windows: Tensor) -> Tensor:
+        """Windows [N, T] -> embeddings [N, dim]."""
+        return self.tower.embed(self.tower.features(windows))
