@@ -1,4 +1,4 @@
-"""The public API: two endpoints. Every other event of the page is private."""
+"""The public API: three endpoints. Every other event of the page is private."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,25 @@ def add_api(engine: "Engine") -> None:
         except UserError as problem:
             raise gr.Error(str(problem), print_exception=False) from None
 
+    def compare(sound: str | None) -> dict[str, Any]:
+        """Lets every encoder of this suite hear the loudest 3 seconds of a sound, raw and projected, without
+        captions. The result holds sound (seconds, window), suite and rows in a fixed order: encoder, title,
+        mode, match (clip, category, caption, score), above_chance, ms (encode, and all of the path), reason.
+        Where an encoder cannot run, reason says why and the rest is null; one that is not ready has one row.
+
+        Args:
+            sound: a sound file, or a video with sound.
+        """
+        from ..errors import UserError
+        from ..results import comparison
+
+        try:
+            if not sound:
+                raise UserError("No sound was given.", "Upload a sound file.")
+            return comparison(engine, sound)
+        except UserError as problem:
+            raise gr.Error(str(problem), print_exception=False) from None
+
     def encoders() -> list[dict[str, Any]]:
         """Lists every encoder of both suites: name, title, suite, ready, and the reason why not."""
         from ..results import encoder_table
@@ -77,7 +96,11 @@ def add_api(engine: "Engine") -> None:
         ]
         result = gr.JSON(label="result")
         button = gr.Button("analyze")
+        heard = gr.File(label="sound")
+        rows = gr.JSON(label="rows")
+        all_at_once = gr.Button("compare")
         table = gr.JSON(label="encoders")
         ask = gr.Button("encoders")
     button.click(analyze, inputs, result, api_name="analyze", concurrency_id="describe", concurrency_limit=1)
+    all_at_once.click(compare, heard, rows, api_name="compare", concurrency_id="compare", concurrency_limit=1)
     ask.click(encoders, None, table, api_name="encoders", queue=False)

@@ -18,11 +18,12 @@ import gradio as gr
 
 from ..errors import UserError
 from ..events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
+from ..zerogpu import on_gpu
 from . import caption, matches, texts
 from .examples import Example
 from .map import star as star_value
 from .media import address
-from .turns import Turns
+from .turns import PANEL, Turns
 
 if TYPE_CHECKING:
     from ..audio import Sound
@@ -60,6 +61,7 @@ class Page:
 
     def __init__(self, engine: "Engine", examples: dict[str, Example]) -> None:
         self.engine = engine
+        self.run = on_gpu(engine.run)
         self.examples = examples
         self.turns = Turns()
         self._serials = itertools.count()
@@ -108,6 +110,11 @@ class Page:
         request: gr.Request,
     ) -> Iterator[list[Any]]:
         """Yields the outputs named in `show`; a problem leaves earlier results as they are."""
+        yield from lasting(self._find(chosen, encoder, mode, t, request))
+
+    def _find(
+        self, chosen: Chosen | None, encoder: str | None, mode: str, t: float, request: gr.Request
+    ) -> Iterator[list[Any]]:
         if chosen is None:
             return
         if not encoder:
@@ -128,7 +135,7 @@ class Page:
     def _found(self, chosen: Chosen, setting: Setting) -> Iterator[list[Any]]:
         found: Matches | None = None
         sound = self.engine.load_sound(chosen.path)
-        for event in self.engine.run(sound, setting, chosen.start):
+        for event in self.run(sound, setting, chosen.start):
             match event:
                 case Heard():
                     yield show(wave=picture(chosen, sound, event))
@@ -151,7 +158,7 @@ class Page:
 
     def stop(self, words: str | None, request: gr.Request) -> Any:
         """Ends the caption being written at its next word; one still in the queue is said to be over at once."""
-        self.turns.end(session(request))
+        self.turns.end(session(request), PANEL)
         waits = words is not None and texts.CAPTION_WAITING in words
         return caption.panel("", stopped=True) if waits else gr.skip()
 
@@ -159,25 +166,20 @@ class Page:
         self, ticket: Ticket | None, sees: str, k: float, own: str | None, prompt: str, request: gr.Request
     ) -> Iterator[str]:
         """Yields the caption panel; it says by itself whether Stop or Describe again is of use."""
-        visitor = session(request)
-        if ticket is None or not self.turns.wanted(visitor, ticket.turn):
+        if ticket is None:
             return
+        visitor, text, note, times = session(request), "", "", None
         try:
-            setting = self._caption_setting(ticket.setting, sees, int(k), own, prompt)
-            seen = what_is_seen(setting)
-            note = texts.WRITTEN_BY.get(self.engine.config.suite, "").format(seen=seen)
-            yield caption.panel("", note, writing=True)
-            text, ended, times = "", False, None
-            sound = self.engine.load_sound(ticket.chosen.path)
-            events = self.engine.run(sound, setting, ticket.chosen.start)
-            with closing(events):  # closing is what really ends generation
+            setting = self.caption_setting(ticket.setting, sees, int(k), own, prompt)
+            if self.turns.wanted(visitor, ticket.turn):
+                note = texts.WRITTEN_BY.get(self.engine.config.suite, "").format(seen=what_is_seen(setting))
+                yield caption.panel("", note, writing=True)
+            with closing(self.written(visitor, ticket, setting)) as events:
                 for event in events:
-                    if not self.turns.wanted(visitor, ticket.turn):
-                        break
                     match event:
                         case CaptionPart():
-                            text, ended = event.text, event.done
-                            yield caption.panel(text, note, writing=not ended)
+                            text = event.text
+                            yield caption.panel(text, note, writing=not event.done)
                         case Timing():
                             stages = ("caption_first_token", "caption")
                             times = Timing({name: event.ms[name] for name in stages if name in event.ms})
@@ -186,7 +188,7 @@ class Page:
                             return
             if self.turns.wanted(visitor, ticket.turn):
                 yield caption.panel(text, note, times=times)
-            elif not self.turns.any(visitor):  # after a change of setting the panel is the next caption's
+            elif self.turns.place(visitor) != PANEL:  # else the panel is the next caption's
                 yield caption.panel(text, note, stopped=True)
         except UserError as problem:
             yield caption.missing(str(problem))
@@ -194,7 +196,27 @@ class Page:
             log.exception("describe failed")
             yield caption.missing(f"{texts.BROKEN} {texts.BROKEN_HINT}")
 
-    def _caption_setting(self, setting: Setting, sees: str, k: int, own: str | None, prompt: str) -> Setting:
+    def written(
+        self, visitor: str, ticket: Ticket, setting: Setting
+    ) -> Iterator[CaptionPart | Timing | Missing]:
+        """The caption of a ticket as it is written; it ends when the visitor wants it no longer."""
+        if not self.turns.wanted(visitor, ticket.turn):
+            return
+        sound = self.engine.load_sound(ticket.chosen.path)
+        events = self.run(sound, setting, ticket.chosen.start)
+        with closing(events):  # closing is what really ends generation
+            for event in events:
+                if not self.turns.wanted(visitor, ticket.turn):
+                    return
+                if isinstance(event, CaptionPart | Timing | Missing):
+                    yield event
+
+    def caption_setting(self, setting: Setting, sees: str, k: int, own: str | None, prompt: str) -> Setting:
+        """The setting with what the visitor chose for captions.
+
+        Raises:
+            UserError: the wanted picture is not there.
+        """
         if sees == texts.SEES_PICTURE and own is None:
             raise UserError(texts.PICTURE_FIRST)
         return replace(
@@ -245,6 +267,18 @@ def show(
 ) -> list[Any]:
     """[waveform, matches, map, problem, ticket, caption]; what is not given stays."""
     return [gr.skip() if value is None else value for value in (wave, matches, star, problem, ticket, words)]
+
+
+def lasting(steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """Each step with everything that earlier ones showed.
+
+    Gradio sends the difference to the step before, and the browser applies it to the very dict that it was about
+    to draw: a waveform followed too soon by "stays as it is" was never seen.
+    """
+    shown: list[Any] = []
+    for step in steps:
+        shown = [old if new == gr.skip() else new for old, new in zip(shown or step, step, strict=True)]
+        yield shown
 
 
 def picture(chosen: Chosen, sound: "Sound", heard: Heard) -> dict[str, Any]:

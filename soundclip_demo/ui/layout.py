@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..config import DEFAULT_PROMPT
-from ..encoders import PATCHES
 from ..events import Setting
+from ..suites import SUITES
 from . import caption, texts
 from .api import add_api
+from .compare import compare_panel
+from .comparing import Comparing
 from .examples import example_buttons, read_examples
 from .handlers import Page
 from .map import atlas_map
@@ -56,10 +58,13 @@ def build(engine: "Engine") -> gr.Blocks:
                             stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
                             again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
                     atlas = atlas_map(engine.gallery)
+                table = compare_panel()
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         ticket = gr.State(None)
         listen_choice(page, sound, problem)
-        listen_setting(page, sound["chosen"], setting, [sound["wave"], found, atlas, problem, ticket, words])
+        adopted = listen_compare(Comparing(page), sound["chosen"], setting, seen, table)
+        shown = [sound["wave"], found, atlas, problem, ticket, words]
+        listen_setting(page, sound["chosen"], setting, adopted, shown)
         listen_caption(page, ticket, seen, words, stop, again)
         listen_state(blocks, page, loading, setting["encoder"])
         add_api(engine)
@@ -115,7 +120,7 @@ def setting_inputs(page: Page) -> dict[str, Any]:
 
 
 def caption_inputs(engine: "Engine") -> dict[str, Any]:
-    most = PATCHES[engine.config.suite]
+    most = SUITES[engine.config.suite].patches
     with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="panel", elem_id="caption-settings"):
         choices = [texts.SEES_SOUND, texts.SEES_MATCH, texts.SEES_PICTURE]
         sees = gr.Radio(choices, value=texts.SEES_SOUND, label=texts.SEES, elem_id="sees")
@@ -154,10 +159,13 @@ def listen_choice(page: Page, sound: dict[str, Any], problem: gr.HTML) -> None:
     sound["wave"].release(page.move_window, chosen, chosen, **CHANGES_STATE)
 
 
-def listen_setting(page: Page, chosen: gr.State, setting: dict[str, Any], outputs: list[Any]) -> None:
+def listen_setting(
+    page: Page, chosen: gr.State, setting: dict[str, Any], adopted: gr.State, outputs: list[Any]
+) -> None:
     """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits."""
+    by_hand = [setting["encoder"].input, setting["mode"].input, setting["t"].release]
     gr.on(
-        [chosen.change, setting["encoder"].input, setting["mode"].input, setting["t"].release],
+        [chosen.change, adopted.change, *by_hand],
         page.find,
         [chosen, setting["encoder"], setting["mode"], setting["t"]],
         outputs,
@@ -173,10 +181,9 @@ def listen_caption(
     page: Page, ticket: gr.State, seen: dict[str, Any], words: gr.HTML, stop: gr.Button, again: gr.Button
 ) -> None:
     """A new ticket starts a caption; asking again or changing what the model sees makes a new ticket."""
-    inputs = [seen["sees"], seen["k"], seen["own"], seen["prompt"]]
     ticket.change(
         page.describe,
-        [ticket, *inputs],
+        [ticket, *caption_choices(seen)],
         words,
         concurrency_id="describe",
         concurrency_limit=1,
@@ -194,6 +201,42 @@ def listen_caption(
     ]
     gr.on(asked, page.renew, ticket, ticket, **CHANGES_STATE)
     stop.click(page.stop, words, words, **QUICK)
+
+
+def listen_compare(
+    comparing: Comparing, chosen: gr.State, setting: dict[str, Any], seen: dict[str, Any], table: gr.HTML
+) -> gr.State:
+    """The comparison and its rows' captions; gives the state that changes when a row's setting is adopted."""
+    comparison, asked, adopted = gr.State(None), gr.State(None), gr.State(None)
+    chosen.change(comparing.reset, [chosen, comparison], [comparison, table], **QUICK)
+    table.compare(
+        comparing.fill,
+        chosen,
+        [comparison, table],
+        concurrency_id="compare",
+        concurrency_limit=1,
+        show_progress="hidden",
+        **HEAVY,
+    )
+    table.halt(comparing.halt, comparison, table, **QUICK)
+    table.adopt(comparing.adopt, comparison, [setting["encoder"], setting["mode"], adopted], **CHANGES_STATE)
+    table.describe(comparing.ask, comparison, [asked, table], **CHANGES_STATE)
+    table.hush(comparing.hush, comparison, table, **QUICK)
+    asked.change(
+        comparing.write,
+        [asked, *caption_choices(seen)],
+        table,
+        concurrency_id="describe",
+        concurrency_limit=1,
+        show_progress="hidden",
+        **HEAVY,
+    )
+    return adopted
+
+
+def caption_choices(seen: dict[str, Any]) -> list[Any]:
+    """What every caption is asked with."""
+    return [seen["sees"], seen["k"], seen["own"], seen["prompt"]]
 
 
 def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:

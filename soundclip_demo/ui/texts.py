@@ -1,6 +1,6 @@
 """Every sentence a visitor reads that does not come from the engine."""
 
-from ..events import Heard, Matches
+from ..events import Heard, Hit, Matches
 
 TITLE = "SoundCLIP"
 SUBTITLE = "Hear a sound, see what it matches: an audio token takes the place of the picture."
@@ -65,6 +65,32 @@ SEEN_MATCH_FRAME = "the best match"
 SEEN_OWN_PICTURE = "your picture"
 STOP = "Stop"
 AGAIN = "Describe again"
+
+COMPARE = "Compare"
+COMPARE_RUN = "Compare all encoders"
+COMPARE_STOP = "Stop comparing"
+COMPARE_NO_SOUND = "Give a sound first; then every encoder can hear it."
+COMPARE_TABLE = "What every audio encoder finds, raw and projected"
+COMPARE_NOTE = (
+    "A raw token was never trained to lie near pictures: chance is what to expect of it. Both modes share one "
+    "embedding, made anew for this table; time counts from the window to its place on the map. Describe "
+    "follows the caption settings."
+)
+COLUMNS = {
+    "encoder": "Encoder",
+    "mode": "Mode",
+    "match": "Top match",
+    "cosine": "Cosine",
+    "time": "Time",
+    "caption": "Caption",
+}
+CHANCE = {True: "above chance", False: "no better than chance"}
+CHANCE_MARKS = {True: "▲", False: "▽"}
+ADOPT = "Show {encoder} {mode} on the page"
+DESCRIBE = "Describe"
+DESCRIBE_ROW = "Describe what {encoder} {mode} hears"
+STOP_ROW = "Stop describing what {encoder} {mode} hears"
+ROW_WAITING = "Waiting…"
 
 MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
 MAP_LIST = "All clips as a list"
@@ -132,3 +158,22 @@ def duration(ms: float) -> str:
     if ms >= 1000:
         return f"{ms / 1000:.1f} s"
     return f"{ms:.0f} ms" if ms >= 1 else f"{ms:.1f} ms"
+
+
+def compare_ready(name: str) -> str:
+    return f"{name}: let every encoder hear it, raw and projected."
+
+
+def compared(state: str, name: str, heard_by: int, encoders: int) -> str:
+    """How far the comparison of the sound `name` is, or where it ended."""
+    sentence = f"{name}: heard by {heard_by} of {encoders} encoders"
+    return {"running": f"{sentence} so far…", "stopped": f"{sentence}, then stopped."}.get(state, f"{sentence}.")
+
+
+def chance_note(hit: Hit, chance: float) -> str:
+    return f"{hit.deviations:.1f} deviations above the gallery's mean; chance ends at {chance:.1f}"
+
+
+def row_times(encode_ms: float, ms: float) -> tuple[str, str]:
+    """The whole path, and the encoder's part of it."""
+    return duration(ms), f"encode {duration(encode_ms)}"

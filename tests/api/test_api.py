@@ -1,4 +1,4 @@
-"""The two public endpoints, called as a stranger's script would call them."""
+"""The three public endpoints, called as a stranger's script would call them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +14,9 @@ def analyze(client, sound: Path, **settings) -> dict:
     return client.predict(sound=handle_file(sound), api_name="/analyze", **({"caption": False} | settings))
 
 
-def test_only_two_endpoints_are_public_typed_and_documented(client) -> None:
+def test_only_three_endpoints_are_public_typed_and_documented(client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/analyze", "/encoders"}
+    assert set(endpoints) == {"/analyze", "/compare", "/encoders"}
     parameters = {row["parameter_name"]: row for row in endpoints["/analyze"]["parameters"]}
     assert list(parameters) == ["sound", "encoder", "mode", "blend", "top", "caption"]
     assert parameters["sound"]["python_type"]["type"] == "filepath"
@@ -24,7 +24,9 @@ def test_only_two_endpoints_are_public_typed_and_documented(client) -> None:
     assert parameters["encoder"]["parameter_default"] == "whisperclip"
     assert parameters["blend"]["parameter_default"] == 0.5
     assert parameters["top"]["parameter_default"] == 5
-    for name, words in (("/analyze", "number of matches"), ("/encoders", "encoder")):
+    (sound,) = endpoints["/compare"]["parameters"]
+    assert (sound["parameter_name"], sound["python_type"]["type"]) == ("sound", "filepath")
+    for name, words in (("/analyze", "number of matches"), ("/compare", "above_chance"), ("/encoders", "encoder")):
         assert words in endpoints[name]["description"]
 
 
@@ -41,6 +43,17 @@ def test_analyze_gives_the_command_lines_json(client, sound: Path) -> None:
     assert result["caption"] is None
     assert result["sound"]["window"][1] - result["sound"]["window"][0] == pytest.approx(3.0)
     assert {"decode", "encode", "project", "search", "place"} <= result["ms"].keys()
+
+
+def test_compare_hears_with_every_encoder(client, sound: Path) -> None:
+    result = client.predict(sound=handle_file(sound), api_name="/compare")
+    assert list(result) == ["sound", "suite", "rows"]
+    found = {(row["encoder"], row["mode"]): row["match"] for row in result["rows"] if row["match"]}
+    assert {mode for _, mode in found} == {"raw", "projected"}
+    assert all(row["match"] or row["reason"] for row in result["rows"])
+    for (encoder, mode), match in found.items():
+        best = analyze(client, sound, encoder=encoder, mode=mode)["matches"][0]
+        assert (match["clip"], match["score"]) == (best["clip"], pytest.approx(best["score"], abs=1e-4))
 
 
 def test_the_same_sound_gives_the_same_answer(client, sound: Path) -> None:
@@ -72,6 +85,8 @@ def test_a_file_that_is_no_sound_is_refused_in_words(client, tmp_path: Path) -> 
     fake.write_bytes(b"not a sound at all" * 50)
     with pytest.raises(Exception, match="could not be read as sound"):
         analyze(client, fake)
+    with pytest.raises(Exception, match="could not be read as sound"):
+        client.predict(sound=handle_file(fake), api_name="/compare")
 
 
 def test_files_of_the_server_cannot_be_named(address: str) -> None:

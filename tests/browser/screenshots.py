@@ -30,6 +30,8 @@ def main() -> None:
                 page.goto(given.url)
                 show_results(page, given.sound)
                 page.screenshot(path=given.folder / f"page-{width}-{scheme}.png", full_page=True)
+                show_comparison(page)
+                page.locator("#compare").screenshot(path=given.folder / f"compare-{width}-{scheme}.png")
                 page.close()
         browser.close()
 
@@ -45,6 +47,18 @@ def show_results(page: Page, sound: Path | None) -> None:
     page.locator("#again").wait_for(timeout=WAIT_MS)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)  # the star's move
+
+
+def show_comparison(page: Page) -> None:
+    """Fills the table and has its last row described."""
+    page.locator("#compare [data-do=compare]").click()
+    last = page.locator("#compare tr[data-row]").last
+    page.locator("#compare tr").nth(1).wait_for(timeout=WAIT_MS)
+    page.locator("#compare [data-do=compare]").wait_for(timeout=WAIT_MS)
+    last.locator("[data-do=describe]").click()
+    last.locator("[data-do=hush]").wait_for(timeout=WAIT_MS)
+    last.locator("[data-do=describe]").wait_for(timeout=WAIT_MS)
+    page.mouse.move(0, 0)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from soundclip_demo.events import Heard, Hit, Matches, Placed
 pytest.importorskip("gradio")
 from soundclip_demo.ui import caption, map, matches, texts
 from soundclip_demo.ui.examples import read_examples
-from soundclip_demo.ui.turns import MOST_SESSIONS, Turns
+from soundclip_demo.ui.handlers import lasting, show
+from soundclip_demo.ui.turns import MOST_SESSIONS, PANEL, ROW, Turns
 
 EVIL = '<img src=x onerror="hacked()">'
 
@@ -85,11 +86,21 @@ def test_a_new_turn_ends_the_old_one_of_this_visitor_only() -> None:
     assert not turns.wanted("me", first)
     assert turns.wanted("me", second)
     assert turns.wanted("you", other)
-    assert turns.any("me")
     turns.end("me")
     assert not turns.wanted("me", second)
-    assert not turns.any("me")
-    assert turns.any("you")
+    assert turns.wanted("you", other)
+
+
+def test_a_turn_knows_where_its_caption_is_written() -> None:
+    turns = Turns()
+    assert turns.place("me") == ""
+    turns.next("me")
+    assert turns.place("me") == PANEL
+    turn = turns.next("me", ROW)
+    turns.end("me", PANEL)  # not the one that is wanted
+    assert turns.wanted("me", turn)
+    turns.end("me", ROW)
+    assert turns.place("me") == ""
 
 
 @pytest.mark.parametrize(
@@ -105,6 +116,13 @@ def test_a_new_turn_ends_the_old_one_of_this_visitor_only() -> None:
 )
 def test_the_caption_panel_says_which_button_is_of_use(panel: str, offers: str) -> None:
     assert f'data-offers="{offers}"' in panel
+
+
+def test_each_step_repeats_what_earlier_ones_showed() -> None:
+    wave = {"peaks": [1]}
+    steps = list(lasting(iter([show(wave=wave), show(matches="five"), show(matches="times", problem="")])))
+    assert steps == [show(wave=wave), show(wave=wave, matches="five"), show(wave=wave, matches="times", problem="")]
+    assert list(lasting(iter([]))) == []
 
 
 def test_turns_do_not_grow_without_end() -> None:

@@ -1,0 +1,150 @@
+"""What happens on each event of the comparison. The visitor's `Comparison` travels in a `gr.State`; the browser
+only ever names a row of it.
+
+The order: `fill` gives the table its rows one by one. `ask` opens a turn for one row -> `Asked` -> `write` (that
+row's caption, slow, in the queue of all captions). `reset` empties the table for another sound or window.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from ..compare import Row, compare, contenders
+from ..errors import UserError
+from ..events import CaptionPart, Missing, Setting
+from . import texts
+from .compare import Comparison, Said, panel, ready, row_id
+from .handlers import Chosen, Page, Ticket, session
+from .turns import ROW
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The right to one row's caption. `ticket` is for what the caption model sees, `row` for where it is shown."""
+
+    ticket: Ticket
+    row: str
+    comparison: Comparison
+
+
+class Comparing:
+    """Handlers beside those of a `Page`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._serials = itertools.count()
+
+    def reset(self, chosen: Chosen | None, comparison: Comparison | None) -> list[Any]:
+        """[comparison, table] for another sound or window; what was under way for the earlier one ends."""
+        if comparison:
+            comparison.successor = chosen
+            comparison.end("stopped")
+            comparison.hush()
+        return [None, ready(chosen.name if chosen else None)]
+
+    def fill(self, chosen: Chosen | None) -> Iterator[list[Any]]:
+        """Yields [comparison, table] at the start and after each row."""
+        if chosen is None:
+            return
+        comparison = Comparison(chosen, len(contenders(self.page.engine)))
+        yield [comparison, self._draw(comparison)]
+        try:
+            sound = self.page.engine.load_sound(chosen.path)
+            with closing(compare(self.page.engine, sound, chosen.start)) as rows:
+                for row in rows:
+                    if comparison.state != "running":
+                        break
+                    comparison.add(row)
+                    yield [gr.skip(), self._draw(comparison)]
+        except UserError as problem:
+            comparison.problem = str(problem)
+        except Exception:
+            log.exception("compare failed")
+            comparison.problem = f"{texts.BROKEN} {texts.BROKEN_HINT}"
+        comparison.end("done")
+        yield [gr.skip(), self._draw(comparison)]
+
+    def halt(self, comparison: Comparison | None) -> Any:
+        """No further row; those that are there stay."""
+        if comparison is None:
+            return gr.skip()
+        comparison.end("stopped")
+        return self._draw(comparison)
+
+    def adopt(self, comparison: Comparison | None, event: gr.EventData) -> list[Any]:
+        """[encoder, mode, serial]: the page goes to a row's setting, and the serial starts `find`."""
+        row = known_row(comparison, event)
+        return [row.encoder, row.mode, next(self._serials)] if row else [gr.skip()] * 3
+
+    def ask(self, comparison: Comparison | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """[asked, table]: opens the visitor's next turn for a row's caption."""
+        row = known_row(comparison, event)
+        if row is None:
+            return [gr.skip(), gr.skip()]
+        turn = self.page.turns.next(session(request), ROW)
+        comparison.hush()
+        comparison.said[row_id(row)] = Said(turn)
+        ticket = Ticket(turn, comparison.chosen, Setting(encoder=row.encoder, mode=row.mode))
+        return [Asked(ticket, row_id(row), comparison), self._draw(comparison)]
+
+    def hush(self, comparison: Comparison | None, request: gr.Request) -> Any:
+        """Ends the row's caption that is being written or waits."""
+        if comparison is None:
+            return gr.skip()
+        self.page.turns.end(session(request), ROW)
+        comparison.hush()
+        return self._draw(comparison)
+
+    def write(
+        self, asked: Asked | None, sees: str, k: float, own: str | None, prompt: str, request: gr.Request
+    ) -> Iterator[str]:
+        """Yields the table after each word of the row's caption."""
+        if asked is None:
+            return
+        comparison, visitor = asked.comparison, session(request)
+        try:
+            setting = self.page.caption_setting(asked.ticket.setting, sees, int(k), own, prompt)
+            with closing(self.page.written(visitor, asked.ticket, setting)) as parts:
+                for part in parts:
+                    if not self._note(asked, part):
+                        break
+                    yield self._draw(comparison)
+            problem = ""
+        except UserError as error:
+            problem = str(error)
+        except Exception:
+            log.exception("describe failed")
+            problem = f"{texts.BROKEN} {texts.BROKEN_HINT}"
+        said = comparison.said[asked.row]
+        if said.turn == asked.ticket.turn and said.busy:  # else Stop or the next request has said how it ended
+            comparison.said[asked.row] = replace(said, busy=False, stopped=not problem, problem=problem)
+        yield self._draw(comparison)
+
+    def _note(self, asked: Asked, part: Any) -> bool:
+        """Writes what the model gave into the table; False when the row waits for nothing any more."""
+        said = asked.comparison.said[asked.row]
+        if said.turn != asked.ticket.turn or not said.busy:
+            return False
+        match part:
+            case CaptionPart(text=text, done=done):
+                said = replace(said, text=text, busy=not done)
+            case Missing(message=message):
+                said = replace(said, busy=False, problem=message)
+        asked.comparison.said[asked.row] = said
+        return said.busy
+
+    def _draw(self, comparison: Comparison) -> str:
+        return panel(comparison, self.page.engine.gallery)
+
+
+def known_row(comparison: Comparison | None, event: gr.EventData) -> Row | None:
+    """The row that the browser names; it may name anything."""
+    row = comparison.rows.get(str(getattr(event, "row", ""))) if comparison else None
+    return row if row and row.hit else None
