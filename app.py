@@ -1,10 +1,14 @@
-"""The web page: `python app.py [--gallery DIR] [--port 7860]`. On a Space this file is the entry point."""
+"""The web page: `python app.py [--gallery DIR] [--port 7860]`. On a Space this file is the entry point.
+
+The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can set.
+"""
 
 import argparse
 import os
 from pathlib import Path
 
-from soundclip_demo.config import Config
+from soundclip_demo.config import Config, config_of
+from soundclip_demo.suites import SUITES
 
 
 def parse() -> argparse.Namespace:
@@ -14,6 +18,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--gallery", type=Path, help="a folder made by `python -m soundclip_demo gallery build`"
     )
+    suite = os.environ.get("SOUNDCLIP_SUITE", Config.suite)
+    parser.add_argument("--suite", choices=list(SUITES), default=suite)
     parser.add_argument("--host", default=host)
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument(
@@ -30,7 +36,7 @@ def main() -> None:
     from soundclip_demo.ui import build, launch_options
 
     try:
-        engine = Engine(Config(gallery=flags.gallery.resolve()) if flags.gallery else Config())
+        engine = Engine(config_of(flags.suite, flags.gallery))
     except UserError as problem:
         raise SystemExit(str(problem)) from None
     engine.warm()

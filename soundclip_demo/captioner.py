@@ -31,6 +31,7 @@ class Template:
 
 
 SMOLLM2 = Template(f"<|im_start|>user\n{IMAGE}\n{PROMPT}<|im_end|>\n<|im_start|>assistant\n")
+MISTRAL = Template(f"<s>[INST] {IMAGE}\n{PROMPT} [/INST]")  # of LLaVA-1.6-Mistral-7B, with the <s> its tokenizer adds
 
 
 def relevant_patches(token: Tensor, patches: Tensor, k: int) -> Tensor:
@@ -51,20 +52,22 @@ class Captioner:
         self.tokenizer = tokenizer
         self.template = template
 
-    def embed(self, visual: Tensor, prompt: str) -> Tensor:
-        """Prompt with `visual` [n, D] (the token first, then patches) in the image's place -> [1, T, width].
+    def ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """The token ids before and after the image.
 
         The visitor's prompt is read as plain text: control tokens typed into it stay text.
         """
         before, between, after = self.template.halves()
-        ids = [
-            self._ids(before),
-            self._ids(between) + self._ids(prompt, split_special_tokens=True) + self._ids(after),
-        ]
+        end = min((after.find(token) for token in self.tokenizer.added_tokens_encoder if token in after), default=None)
+        # In one piece up to the next control token: Mistral's tokenizer puts a space before each piece it is given.
+        asked = self._ids(between + prompt + after[:end], split_special_tokens=True)
+        return self._ids(before), asked + (self._ids(after[end:]) if end is not None else [])
+
+    def embed(self, visual: Tensor, prompt: str) -> Tensor:
+        """Prompt with `visual` [1 + k, D] (the token first, then patches) in the image's place -> [1, T, width]."""
         words = self.llava.get_input_embeddings()
-        left, right = (words(torch.tensor(half, device=self.llava.device)) for half in ids)
-        projector = self.llava.model.multi_modal_projector
-        seen = projector(visual.to(self.llava.device, left.dtype))
+        left, right = (words(torch.tensor(half, device=self.llava.device)) for half in self.ids(prompt))
+        seen = self.llava.model.multi_modal_projector(visual.to(self.llava.device, left.dtype))
         return torch.cat([left, seen, right])[None]
 
     def stream(

@@ -35,7 +35,9 @@ class Config:
     Attributes:
         cache: converted checkpoints live here; may be deleted at any time.
         gallery: folder with `clips.csv`, `tokens.npy`, `atlas.npy` and the media.
-        checkpoints: what `training/` produced: projectors, fusion, multimodal projector, adapter.
+        checkpoints: what `training/` produced: encoders, projectors, fusion, multimodal projector, adapter.
+        encoders_kept: encoders in memory at a time; the one used longest ago goes first.
+        four_bit: loads the paper suite's LLaVA in 4 bits, which bitsandbytes must be there for.
     """
 
     suite: str = "compact"
@@ -46,6 +48,14 @@ class Config:
     limits: SoundLimits = SoundLimits()
     embedding_cache: int = 256  # windows whose embeddings are kept in memory
     sound_cache: int = 8  # decoded sounds, up to 115 MB each
+    encoders_kept: int = 6
+    four_bit: bool = False
+
+
+def config_of(suite: str, gallery: Path | None = None) -> Config:
+    """The settings of a suite. What is trained for the paper suite lies in a folder of its own."""
+    checkpoints = Config.checkpoints if suite == Config.suite else Config.checkpoints / suite
+    return Config(suite=suite, checkpoints=checkpoints, gallery=(gallery or Config.gallery).resolve())
 
 
 def default_cache() -> Path:

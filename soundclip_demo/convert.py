@@ -132,3 +132,46 @@ def smollm2(data: Path, out: Path) -> None:
         data.parent, gguf_file=data.name, quantization_config=unpack, dtype=torch.float16
     )
     model.save_pretrained(out)
+
+
+def plain_state(data: Path, out: Path, *prefixes: str) -> None:
+    """A pickled state dict -> `model.safetensors` with the keys of these prefixes, under their own names."""
+    import torch
+    from safetensors.torch import save_file
+
+    state = torch.load(data, map_location="cpu", weights_only=True, mmap=True)
+    kept = {name: tensor.contiguous() for name, tensor in state.items() if name.startswith(prefixes)}
+    save_file(kept, out / "model.safetensors")
+
+
+def clap_audio(data: Path, out: Path) -> None:
+    """CLAP's sound side."""
+    plain_state(data, out, "audio_model.", "audio_projection.")
+
+
+def imagebind_audio(data: Path, out: Path) -> None:
+    """One of ImageBind's six towers."""
+    parts = ("modality_preprocessors", "modality_trunks", "modality_heads", "modality_postprocessors")
+    plain_state(data, out, *(f"{part}.audio." for part in parts))
+
+
+def wav2clip_audio(data: Path, out: Path) -> None:
+    """Wav2CLIP without what only its training needed."""
+    plain_state(data, out, "audio_encoder.", "audio_transform.")
+
+
+def audioclip_audio(data: Path, out: Path) -> None:
+    """AudioCLIP's audio tower."""
+    plain_state(data, out, "audio.")
+
+
+def whisper_encoder(data: Path, out: Path) -> None:
+    """transformers' Whisper -> its encoder alone in float16, in the names of `WhisperEncoder`."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(data, "pt") as model:
+        prefix = "model.encoder."
+        names = [name for name in model.keys() if name.startswith(prefix)]
+        state = {name.removeprefix(prefix): model.get_tensor(name).half() for name in names}
+    save_file(state, out / "model.safetensors")

@@ -31,9 +31,12 @@ from .events import (
     Timing,
 )
 from .parts import NotReady, Parts
+from .suites import SUITES
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .projection import Projector
 
 PROMPT_LENGTH = 2000  # characters
 K = TypeVar("K")
@@ -46,7 +49,7 @@ class Engine:
     def __init__(self, config: Config | None = None) -> None:
         self.config = config = config or Config()
         self.parts = Parts(config)
-        self.gallery = gallery.read(config.gallery, encoders.SPACES[config.suite])
+        self.gallery = gallery.read(config.gallery, SUITES[config.suite].space)
         self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
         self._sounds = _Recent[tuple[str, float], Sound](config.sound_cache)
 
@@ -87,7 +90,6 @@ class Engine:
         """CLIP token [D] and patches [P, D] of a picture, or of a video's frame in the middle of the window that
         would be heard of it (a video without sound: in its own middle)."""
         from .frames import middle_frame
-        from .vision import look
 
         try:
             sound = self.load_sound(path)
@@ -96,7 +98,7 @@ class Engine:
         else:
             start = sound.loudest()
             window = (start, start + min(WINDOW_SECONDS, sound.seconds))
-        token, patches = look(self.parts.tower(), [middle_frame(Path(path), self.config.limits, window)])
+        token, patches = self.parts.tower().look([middle_frame(Path(path), self.config.limits, window)])
         return token[0], patches[0]
 
     def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
@@ -124,8 +126,10 @@ class Engine:
             raise UserError("The window must start at a number of seconds.")
         start = sound.loudest() if start is None else _clamp_start(start, sound)
         yield self._heard(sound, start)
-        try:
-            self.parts.projector(setting.encoder)  # loads what is not there yet, outside the measured stages
+        try:  # loads what is not there yet, outside the measured stages
+            self._projector(setting)
+            if self._key(sound, setting, start) not in self._embeddings:
+                self.parts.encoder(setting.encoder)
         except NotReady as missing:
             yield Missing("encoder", str(missing))
             yield Timing(stages.ms)
@@ -192,16 +196,23 @@ class Engine:
             waveform = resample(window, sound.rate, encoder.sample_rate)
             return encoder.encode(torch.from_numpy(waveform)[None])[0]
 
-        return self._embeddings.get((sound.digest, round(start, 3), setting.encoder), encode)
+        return self._embeddings.get(self._key(sound, setting, start), encode)
+
+    def _key(self, sound: Sound, setting: Setting, start: float) -> tuple[str, float, str]:
+        return sound.digest, round(start, 3), setting.encoder
 
     def _project(self, embedding: "Tensor", setting: Setting) -> "Tensor":
         import torch
 
         from .projection import blend
 
-        projector = self.parts.projector(setting.encoder)
+        projector = self._projector(setting)
         with torch.inference_mode():
             return blend(embedding[None], projector, self.gallery.tokens.shape[1], setting.projected_share)[0]
+
+    def _projector(self, setting: Setting) -> "Projector | None":
+        """None in raw mode, which works where no projector was trained yet."""
+        return self.parts.projector(setting.encoder) if setting.projected_share else None
 
     def _index(self):
         return self.parts.index(self.gallery.tokens)
@@ -226,8 +237,9 @@ class Engine:
             raise UserError(f"There is no mode “{setting.mode}”.", f"Choose one of {', '.join(MODES)}.")
         if not 0.0 <= setting.t <= 1.0:
             raise UserError("The blend must lie between 0 (raw) and 1 (projected).")
-        if not 0 <= setting.k <= encoders.PATCHES[self.config.suite]:
-            raise UserError(f"k must lie between 0 and {encoders.PATCHES[self.config.suite]} patches.")
+        most = SUITES[self.config.suite].patches
+        if not 0 <= setting.k <= most:
+            raise UserError(f"k must lie between 0 and {most} patches.")
         if not 1 <= setting.top <= 50:
             raise UserError("Between 1 and 50 matches can be asked for.")
         if not 0.0 <= setting.temperature <= 10.0:
@@ -264,6 +276,9 @@ class _Recent(Generic[K, V]):
 
     def __init__(self, size: int) -> None:
         self._size, self._lock, self._values = size, threading.Lock(), OrderedDict()
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         with self._lock:

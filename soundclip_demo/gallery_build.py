@@ -16,14 +16,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from . import atlas, clips, vision
+from . import atlas, clips
 from .audio import Sound, decode, resample
 from .config import WINDOW_SECONDS, Config
-from .encoders import SPACES
 from .errors import UserError
 from .frames import middle_frame
 from .gallery import COLUMNS
 from .parts import Parts
+from .suites import SUITES
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 LONG_SIDE = 640  # pixels
@@ -58,10 +58,10 @@ def build(folder: Path, out: Path, captions: Path | None, config: Config) -> int
             print(f"left out {video.file.name}: {error}", file=sys.stderr)
             continue
         rows.append(kept)
-        tokens.append(vision.look(tower, [frame])[0][0].half().numpy())
+        tokens.append(tower.look([frame])[0][0].half().numpy())
     if not rows:
         raise UserError("No video in this folder could be used.", "It needs files such as mp4, mov, mkv or webm.")
-    save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SPACES[config.suite])
+    save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SUITES[config.suite].space)
     return len(rows)
 
 

@@ -1,14 +1,19 @@
-"""The models, each loaded once, on first use or in the background; what fails costs only the part it feeds."""
+"""The models, each loaded once, on first use or in the background; what fails costs only the part it feeds.
+
+Encoders are loaded one at a time, and only the last few used are kept.
+"""
 
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import encoders, weights
 from .config import Config
+from .suites import SUITES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from .encoders.base import Encoder
     from .projection import Projector
     from .search import Index
-    from .vision import EfficientNetLite
+    from .suites import VisionTower
 
 RETRY_SECONDS = 30.0  # how long a failure is remembered before the next request tries again
 T = TypeVar("T")
@@ -41,40 +46,38 @@ class Parts:
     """Lazily loaded models of one suite."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._config, self._suite = config, SUITES[config.suite]
         self._slots: dict[str, _Slot] = {}
-        self._guard = threading.Lock()
+        self._used: OrderedDict[str, None] = OrderedDict()  # encoders, the last used at the end
+        self._guard, self._loading = threading.Lock(), threading.Lock()
         self._announced = ""
 
-    def tower(self) -> "EfficientNetLite":
-        def load() -> "EfficientNetLite":
-            from . import vision
-
-            return vision.load(self._fetch("vision"), self._config.checkpoints / "vision-statistics.safetensors")
-
-        return self._once("vision", "The CLIP tower", load)
+    def tower(self) -> "VisionTower":
+        return self._once("vision", "The CLIP tower", lambda: self._suite.tower(self._fetch, self._config))
 
     def encoder(self, name: str) -> "Encoder":
         def load() -> "Encoder":
-            self._fetch("whisper")
-            return encoders.load(name, self._config)
+            with self._loading:
+                loaded = encoders.load(name, self._config, self._fetch)
+            self._forget_encoders(keep=name)
+            return loaded
 
-        return self._once(f"encoder {name}", encoders.ENCODERS[name].title, load)
+        with self._guard:
+            self._used[name] = None
+            self._used.move_to_end(name)
+        return self._once(f"encoder {name}", encoders.title(name, self._config.suite), load)
 
     def projector(self, name: str) -> "Projector":
         def load() -> "Projector":
             from .projection import Projector
 
-            file = self._config.checkpoints / f"{name}-projector.safetensors"
-            return Projector.load(file, self.encoder(name).spec.hash)
+            return Projector.load(encoders.trained(f"{name}-projector", self._config), self.encoder(name).spec.hash)
 
         return self._once(f"projector {name}", f"The projector of {encoders.ENCODERS[name].title}", load)
 
     def captioner(self) -> "Captioner":
         def load() -> "Captioner":
-            from . import llava
-
-            return llava.load(self.tower(), self._fetch("language"), self._config.checkpoints / "llava")
+            return self._suite.captioner(self._fetch, self._config, self.tower())
 
         return self._once("captioner", "The caption model", load)
 
@@ -93,8 +96,9 @@ class Parts:
             rehearse: called with each encoder's name once it can be loaded.
         """
         ready = [s.name for s in encoders.statuses(self._config) if s.suite == self._config.suite and s.ready]
+        last_first = ready[::-1][: self._config.encoders_kept]  # the default encoder is the registry's last
         loaders: list[Callable[[], Any]] = [lambda: self.index(tokens)]
-        loaders += [lambda name=name: rehearse(name) for name in reversed(ready)]
+        loaders += [lambda name=name: rehearse(name) for name in last_first]
         for load in [*loaders, self.tower, self.captioner]:
             try:
                 load()
@@ -110,6 +114,13 @@ class Parts:
         """What is loading or missing, a sentence each."""
         said = [slot.state for slot in list(self._slots.values()) if slot.state]
         return said or ([self._announced] if self._announced else [])
+
+    def _forget_encoders(self, keep: str) -> None:
+        """Lets go of the encoders used longest ago; a request that runs one of them keeps it until it is done."""
+        with self._guard:
+            there = [name for name in self._used if name != keep and f"encoder {name}" in self._slots]
+            for name in there[: max(0, len(there) + 1 - self._config.encoders_kept)]:
+                del self._slots[f"encoder {name}"], self._used[name]
 
     def _once(self, key: str, title: str, load: Callable[[], T]) -> T:
         with self._guard:

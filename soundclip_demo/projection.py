@@ -60,8 +60,8 @@ def raw(embedding: Tensor, width: int) -> Tensor:
     return F.pad(embedding[:, :width], (0, max(0, width - embedding.shape[1])))
 
 
-def blend(embedding: Tensor, projector: Projector, width: int, share: float) -> Tensor:
-    """`(1 - share) raw + share projected`, [N, d] -> [N, width]; 0 is raw and 1 is projected, exactly."""
+def blend(embedding: Tensor, projector: Projector | None, width: int, share: float) -> Tensor:
+    """`(1 - share) raw + share projected`, [N, d] -> [N, width]; 0 is raw, without a projector, and 1 is projected."""
     if share == 0.0:
         return raw(embedding, width)
     projected = projector(embedding)

@@ -1,10 +1,11 @@
-"""One analysis as plain data: what the command line prints and the public API returns."""
+"""One analysis or comparison as plain data: what the command line prints and the public API returns."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .config import Config
+from .compare import Row, compare
+from .config import WINDOW_SECONDS, Config
 from .encoders import statuses
 from .engine import Engine
 from .events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
@@ -54,6 +55,41 @@ def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | N
             case Timing(ms=ms):
                 result["ms"] = ms
     return result
+
+
+def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:
+    """Runs the loudest window of one sound through every encoder of the suite, raw and projected.
+
+    Returns:
+        `sound`, `suite` and `rows` in the registry's order: `encoder`, `title`, `mode`, `match` (the best clip),
+        `above_chance`, `ms` (encode, and all of it) and `reason`. Where an encoder cannot run, `reason` says why and
+        the rest is None; one that is not ready has one such row, without a mode.
+
+    Raises:
+        UserError: the sound cannot be used.
+    """
+    sound = engine.load_sound(path)
+    start = sound.loudest()
+    window = [round(start, 3), round(start + min(WINDOW_SECONDS, sound.seconds), 3)]
+    return {
+        "sound": {"seconds": round(sound.seconds, 3), "window": window},
+        "suite": engine.config.suite,
+        "rows": [_plain(row) for row in compare(engine, sound, start)],
+    }
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    hit = row.hit
+    return {
+        "encoder": row.encoder,
+        "title": row.title,
+        "mode": row.mode or None,
+        "match": hit and {"clip": hit.clip, "category": hit.category, "caption": hit.caption,
+                          "score": round(hit.score, 4)},
+        "above_chance": row.above_chance if hit else None,
+        "ms": {"encode": row.encode_ms, "all": row.ms} if hit else None,
+        "reason": row.reason or None,
+    }
 
 
 def encoder_table(config: Config) -> list[dict[str, Any]]:

@@ -112,6 +112,12 @@ class EfficientNetLite(PreTrainedModel):
             last_hidden_state=hidden, pooler_output=hidden[:, 0], hidden_states=(hidden,)
         )
 
+    @torch.inference_mode()
+    def look(self, images: list[Image.Image]) -> tuple[Tensor, Tensor]:
+        """Pictures -> tokens `[N, D]` and patches `[N, P, D]`."""
+        hidden = self(torch.stack([pixels(image) for image in images])).last_hidden_state
+        return hidden[:, 0], hidden[:, 1:]
+
 
 AutoConfig.register("efficientnet_lite", EfficientNetLiteConfig)
 AutoModel.register(EfficientNetLiteConfig, EfficientNetLite)
@@ -137,10 +143,3 @@ def pixels(image: Image.Image) -> Tensor:
     left, top = (image.width - SIZE) // 2, (image.height - SIZE) // 2
     array = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)), dtype=np.float32)
     return torch.from_numpy((array - 127.0) / 128.0).permute(2, 0, 1)
-
-
-@torch.inference_mode()
-def look(tower: EfficientNetLite, images: list[Image.Image]) -> tuple[Tensor, Tensor]:
-    """Pictures -> tokens `[N, D]` and patches `[N, P, D]`."""
-    hidden = tower(torch.stack([pixels(image) for image in images])).last_hidden_state
-    return hidden[:, 0], hidden[:, 1:]

@@ -27,9 +27,12 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from soundclip_demo import clips, gallery, llava, vision, weights
 from soundclip_demo.captioner import SMOLLM2, Captioner
 from soundclip_demo.config import DEFAULT_PROMPT, Config
-from soundclip_demo.encoders import SPACES, whisper, whisperclip
+from soundclip_demo.encoders import checkpoint, whisper, whisperclip
+from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.gallery_build import save as save_gallery
+from soundclip_demo.suites import SUITES
 from training import projector
+from training.families import FAMILIES
 
 RATE = 16_000
 WIDTH, LAYERS = 64, 2  # of the toy Whisper
@@ -54,16 +57,22 @@ def write_sound(path: Path, samples: np.ndarray, rate: int = RATE, **options: st
     return path
 
 
-def windows(count: int = 3) -> torch.Tensor:
-    """Different 3-second windows [count, 48000]: noise, tones, a click."""
+def windows(count: int = 3, rate: int = RATE) -> torch.Tensor:
+    """Different 3-second windows [count, 3 * rate]: noise, tones, a click."""
     kinds = [
-        noise(3.0),
-        tone(440, 3.0),
-        tone(3000, 3.0, level=0.05) + noise(3.0, level=0.01),
-        np.zeros(48_000, np.float32),
+        noise(3.0, rate),
+        tone(440, 3.0, rate),
+        tone(3000, 3.0, rate, level=0.05) + noise(3.0, rate, level=0.01),
+        noise(3.0, rate, level=1e-4),
     ]
     kinds[3][100:200] = 0.8
     return torch.from_numpy(np.stack(kinds[:count]))
+
+
+def noises(count: int, rate: int) -> torch.Tensor:
+    """Noises of different loudness and colour [count, 3 * rate]."""
+    made = [np.convolve(noise(3.0, rate, seed=i), np.ones(1 + 4 * i) / (1 + 2 * i), "same") for i in range(count)]
+    return torch.from_numpy(np.stack(made).astype(np.float32))
 
 
 # Pictures and videos
@@ -245,13 +254,13 @@ def gallery_folder(folder: Path, eye: vision.EfficientNetLite, count: int = CLIP
         category = CLASSES[i % len(CLASSES)]
         about = {"id": f"c{i}", "category": category, "caption": f"A {category}, number {i}."}
         rows.append(about | names | {"still": "1", "picture_kind": "photo", "licence": "CC0-1.0"})
-    save_gallery_without_umap(folder, rows, vision.look(eye, [picture(i) for i in range(count)])[0].numpy())
+    save_gallery_without_umap(folder, rows, eye.look([picture(i) for i in range(count)])[0].numpy())
     return folder
 
 
 def save_gallery_without_umap(folder: Path, rows: list[dict[str, str]], tokens: np.ndarray) -> None:
     """A gallery whose map needs no umap, whose first use takes many seconds."""
-    save_gallery(folder, rows[:3], tokens[:3], "Toy gallery", "made up", SPACES["compact"])
+    save_gallery(folder, rows[:3], tokens[:3], "Toy gallery", "made up", SUITES["compact"].space)
     with (folder / "clips.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, gallery.COLUMNS)
         writer.writeheader()
@@ -269,7 +278,8 @@ class Workspace:
     checkpoints: Path
 
     def config(self, **changes: object) -> Config:
-        return replace(Config(), cache=self.cache, gallery=self.gallery, checkpoints=self.checkpoints, **changes)
+        own = {"cache": self.cache, "gallery": self.gallery, "checkpoints": self.checkpoints}
+        return replace(Config(), **own | changes)
 
 
 def workspace(root: Path) -> Workspace:
@@ -287,19 +297,35 @@ def workspace(root: Path) -> Workspace:
 
 def _standardised(made: Workspace) -> vision.EfficientNetLite:
     plain = vision.load(weights.folder("vision", made.cache), None)
-    pooled, _ = vision.look(plain, [picture(i) for i in range(CLIPS)])
+    pooled, _ = plain.look([picture(i) for i in range(CLIPS)])
     statistics = made.checkpoints / "vision-statistics.safetensors"
     save_file({"mean": pooled.mean(0), "std": pooled.std(0).clamp(min=1e-4)}, statistics)
     return vision.load(weights.folder("vision", made.cache), statistics)
 
 
+def retrained(folder: Path, name: str) -> TowerEncoder:
+    """The compact network of a family with random weights, saved and opened."""
+    torch.manual_seed(4)
+    family = FAMILIES[name]
+    tower = family.build().train()
+    with torch.no_grad():
+        for _ in range(4):  # batch norms that have seen something
+            tower.embed(tower.features(noises(4, tower.sample_rate)))
+    checkpoint.save(folder / f"{name}.safetensors", tower, family.config, {})
+    return checkpoint.retrained(family.kind, folder / f"{name}.safetensors")
+
+
 def _projectors(made: Workspace) -> None:
-    encoder = whisper.load_trunk(weights.folder("whisper", made.cache))
+    trunk = whisper.load_trunk(weights.folder("whisper", made.cache))
     with torch.inference_mode():
-        summary = whisperclip.statistics(encoder, windows(4)).clone()
-    for name, spec in (("whisper", whisper.SPEC), ("whisperclip", whisperclip.SPEC)):
+        summary = whisperclip.statistics(trunk, windows(4)).clone()
+    heard = {"whisper": (whisper.SPEC, summary), "whisperclip": (whisperclip.SPEC, summary)}
+    for name in FAMILIES:
+        encoder = retrained(made.checkpoints, name)
+        heard[name] = encoder.spec, encoder.encode(noises(4, encoder.sample_rate)).clone()
+    for name, (spec, given) in heard.items():
         torch.manual_seed(3)
-        fusion, fresh = projector.build(name, summary, 1280, projector.Config())
+        fusion, fresh = projector.build(name, given, 1280, projector.Config())
         fresh.norm.fill_(30.0)
         if isinstance(fusion, whisperclip.Fusion):
             fusion.std.clamp_(min=0.1)  # what hardly differs between four windows would blow up rounding errors

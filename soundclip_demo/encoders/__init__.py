@@ -1,32 +1,48 @@
-"""The registry: every encoder, and for each suite how to load it or why it is not there."""
+"""The registry: every encoder, and for each suite how to load it or what is missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import weights
 from ..config import Config
+from ..suites import SUITES, Fetch, device
 
 if TYPE_CHECKING:
-    from .base import Encoder
+    from .base import Encoder, Kind
 
-SUITES = ("compact", "paper")
-SPACES = {"compact": "compact CLIP space (EfficientNet-Lite0)", "paper": "CLIP ViT-L/14-336, layer -2"}
-PATCHES = {"compact": 49, "paper": 576}
-_PLANNED = "not in this version yet"
+
+@dataclass(frozen=True)
+class Variant:
+    """An encoder in one suite.
+
+    Attributes:
+        needs: the checkpoint it is fetched from, a name in `weights.SOURCES`; "" for one that is bundled.
+        files: endings of the trained files it cannot do without: `<name><ending>.safetensors`.
+        title: said after the encoder's own.
+    """
+
+    load: Callable[[str, Fetch, Config], "Encoder"]
+    needs: str = ""
+    files: tuple[str, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """Name and title of an encoder, what it is in one line, and a loader for each suite that has it."""
+    """Name and title of an encoder, what it is in one line, and how each suite has it."""
 
     title: str
     about: str
-    loaders: dict[str, Callable[[Config], "Encoder"]]
+    variants: dict[str, Variant]
 
 
 @dataclass(frozen=True)
 class EncoderStatus:
+    """Whether an encoder can run in a suite; `reason` says what is missing, or what to know of it."""
+
     name: str
     title: str
     suite: str
@@ -34,55 +50,128 @@ class EncoderStatus:
     reason: str
 
 
-def _whisper(config: Config) -> "Encoder":
-    from .whisper import Whisper, load_trunk
-
-    return Whisper(load_trunk(weights.ensure("whisper", config.cache)))
-
-
-def _whisperclip(config: Config) -> "Encoder":
-    from .whisper import load_trunk
-    from .whisperclip import WhisperClip, load_fusion
-
-    trunk = load_trunk(weights.ensure("whisper", config.cache))
-    return WhisperClip(trunk, load_fusion(config.checkpoints / "whisperclip-fusion.safetensors"))
+def kind(name: str) -> "Kind":
+    """The network of an encoder that has a tower of its own."""
+    return getattr(import_module(f".{name}", __package__), name.upper())
 
 
+def _retrained(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import checkpoint
+
+    return checkpoint.retrained(kind(name), trained(name, config))
+
+
+def _published(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import checkpoint
+
+    source = f"{name}-paper"
+    file = fetch(source) / "model.safetensors"
+    encoder = checkpoint.published(kind(name), file, f"{weights.SOURCES[source].title} {weights.SOURCES[source].key}")
+    encoder.tower.to(device())
+    return encoder
+
+
+def _whisper(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import whisper
+
+    return whisper.Whisper(whisper.load_trunk(fetch("whisper")), whisper.SPEC)
+
+
+def _whisperclip(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import whisper, whisperclip
+
+    fusion = whisperclip.load_fusion(trained("whisperclip-fusion", config))
+    return whisperclip.WhisperClip(whisper.load_trunk(fetch("whisper")), fusion, whisperclip.SPEC)
+
+
+def _whisper_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import whisper
+
+    return whisper.Whisper(whisper.load_trunk(fetch("whisper-paper"), padded=True).to(device()), whisper.PAPER_SPEC)
+
+
+def _whisperclip_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
+    from . import whisper, whisperclip
+
+    trunk = whisper.load_trunk(fetch("whisper-paper"), padded=True).to(device())
+    fusion = whisperclip.load_fusion(trained("whisperclip-fusion", config))
+    return whisperclip.WhisperClip(trunk, fusion.to(device()), whisperclip.PAPER_SPEC)
+
+
+def _family(name: str, condition: str = "") -> dict[str, Variant]:
+    """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other."""
+    return {
+        "compact": Variant(_retrained, files=("",), title=" (compact retrain)"),
+        "paper": Variant(_published, needs=f"{name}-paper", title=condition),
+    }
+
+
+_FUSION = ("-fusion",)
 ENCODERS = {
-    "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", {}),
-    "whisper": EncoderEntry("Whisper", "speech recogniser, last layer", {"compact": _whisper}),
-    "imagebind": EncoderEntry("ImageBind", "trained on sounds and pictures", {}),
-    "wav2clip": EncoderEntry("Wav2CLIP", "distilled from CLIP's picture side", {}),
-    "audioclip": EncoderEntry("AudioCLIP", "trained on sounds, pictures and text", {}),
+    "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", _family("clap")),
+    "whisper": EncoderEntry(
+        "Whisper",
+        "speech recogniser, last layer",
+        {"compact": Variant(_whisper, "whisper"), "paper": Variant(_whisper_paper, "whisper-paper")},
+    ),
+    "imagebind": EncoderEntry(
+        "ImageBind", "trained on sounds and pictures", _family("imagebind", " (not for commercial use)")
+    ),
+    "wav2clip": EncoderEntry("Wav2CLIP", "distilled from CLIP's picture side", _family("wav2clip")),
+    "audioclip": EncoderEntry("AudioCLIP", "trained on sounds, pictures and text", _family("audioclip")),
     "whisperclip": EncoderEntry(
-        "WhisperCLIP", "Whisper, all intermediate layers fused", {"compact": _whisperclip}
+        "WhisperCLIP",
+        "Whisper, all intermediate layers fused",
+        {
+            "compact": Variant(_whisperclip, "whisper", _FUSION),
+            "paper": Variant(_whisperclip_paper, "whisper-paper", _FUSION),
+        },
     ),
 }
 
 
-def load(name: str, config: Config) -> "Encoder":
+def title(name: str, suite: str) -> str:
+    """As shown where it is chosen."""
+    return ENCODERS[name].title + ENCODERS[name].variants[suite].title
+
+
+def load(name: str, config: Config, fetch: Fetch | None = None) -> "Encoder":
     """The encoder of the configured suite.
 
     Raises:
-        KeyError: the suite does not have it.
         WeightsError: its checkpoint is out of reach.
+        CheckpointError: its checkpoint is not the one the network needs.
     """
-    return ENCODERS[name].loaders[config.suite](config)
+    fetch = fetch or (lambda source: weights.ensure(source, config.cache))
+    return ENCODERS[name].variants[config.suite].load(name, fetch, config)
+
+
+def trained(name: str, config: Config) -> Path:
+    """Where `training` leaves a file of this suite."""
+    return config.checkpoints / f"{name}.safetensors"
 
 
 def statuses(config: Config) -> list[EncoderStatus]:
     """Every encoder in both suites. Ready means that it can be run: its checkpoint is here or will be fetched."""
     return [
-        EncoderStatus(name, entry.title, suite, *_readiness(entry, name, suite, config))
+        EncoderStatus(name, title(name, suite), suite, *_readiness(name, entry.variants[suite], suite, config))
         for suite in SUITES
         for name, entry in ENCODERS.items()
     ]
 
 
-def _readiness(entry: EncoderEntry, name: str, suite: str, config: Config) -> tuple[bool, str]:
-    if suite not in entry.loaders:
-        return False, _PLANNED
-    if not (config.checkpoints / f"{name}-projector.safetensors").exists():
-        return False, f"no projector yet: python -m training projector --encoder {name}"
-    fetched = weights.present("whisper", config.cache)
-    return True, "ready" if fetched else "ready after its checkpoint is fetched (16 MB kept, 71 MB fetched)"
+def _readiness(name: str, variant: Variant, suite: str, config: Config) -> tuple[bool, str]:
+    own = suite == config.suite  # trained files of another suite lie elsewhere
+    missing = [name + ending for ending in variant.files if not trained(name + ending, config).exists()]
+    if own and missing:
+        return False, f"{missing[0]} is not trained yet: python -m training --help"
+    source = weights.SOURCES.get(variant.needs)
+    fetched = source is None or weights.present(variant.needs, config.cache)
+    if not fetched and not own:
+        return False, f"not fetched ({source.megabytes} MB): python -m soundclip_demo fetch --suite {suite}"
+    notes = []
+    if not fetched:
+        notes.append(f"ready after its checkpoint is fetched ({source.megabytes} MB)")
+    if own and not trained(f"{name}-projector", config).exists():
+        notes.append("raw mode only, its projector is not trained yet: python -m training projector")
+    return True, "; ".join(notes) or "ready"

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from ..config import WINDOW_SECONDS
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,25 @@ class Tower(Protocol):
         """[N, ...] -> embeddings [N, dim]."""
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What an encoder with a tower is, whichever weights it runs on.
+
+    Attributes:
+        tower, config: `tower(config)` builds the network; a fresh `config()` is the published one.
+        preprocessing, pooling: see `EncoderSpec`.
+    """
+
+    name: str
+    tower: Callable[[Any], Any]
+    config: type
+    preprocessing: str
+    pooling: str
+
+    def spec(self, checkpoint: str) -> EncoderSpec:
+        return EncoderSpec(self.name, checkpoint, self.preprocessing, self.pooling, WINDOW_SECONDS)
+
+
 class TowerEncoder:
     """The encoder that a tower is, once its weights are loaded."""
 
@@ -70,5 +92,6 @@ class TowerEncoder:
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> Tensor:
-        """Windows [N, T] -> embeddings [N, dim]."""
-        return self.tower.embed(self.tower.features(windows))
+        """Windows [N, T] -> embeddings [N, dim] float32 in main memory, wherever the tower runs."""
+        device = next(self.tower.parameters()).device
+        return self.tower.embed(self.tower.features(windows.to(device)).to(device)).cpu()

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..weights import CheckpointError, sha256
+from .base import EncoderSpec, Kind, TowerEncoder
+
 Module = TypeVar("Module", bound=nn.Module)
-Config = TypeVar("Config")
 SHOWN = 5  # names in a message; a wrong file has hundreds
-
-
-class CheckpointError(ValueError):
-    """A state dict that is not the one the network needs; the message names the keys."""
 
 
 def load_strict(module: Module, state: dict[str, Tensor], what: str) -> Module:
@@ -42,16 +40,32 @@ def load_strict(module: Module, state: dict[str, Tensor], what: str) -> Module:
 
 
 def save(file: Path, module: nn.Module, config: Any, card: dict) -> None:
-    """Writes a trained tower in float16; `config` (a dataclass) and `card` go into the header."""
-    state = {name: tensor.half().contiguous() for name, tensor in module.state_dict().items()}
+    """Writes a trained tower, its matrices in float16; `config` (a dataclass) and `card` go into the header.
+
+    Vectors stay as they are: among them are the front ends' windows, whose rounding is heard as noise.
+    """
+    state = {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in module.state_dict().items()}
+    state = {name: tensor.contiguous() for name, tensor in state.items()}
     save_file(state, file, {"config": json.dumps(asdict(config)), "card": json.dumps(card)})
 
 
-def read(file: Path, kind: type[Config]) -> tuple[Config, dict[str, Tensor]]:
-    """Config and float32 state of a tower that `save` wrote."""
-    with safe_open(file, "pt") as checkpoint:
-        config = kind(**json.loads(checkpoint.metadata()["config"]))
-        return config, {name: checkpoint.get_tensor(name).float() for name in checkpoint.keys()}
+def retrained(kind: Kind, file: Path) -> TowerEncoder:
+    """The encoder that `save` wrote."""
+    with safe_open(file, "pt") as opened:
+        config = kind.config(**json.loads(opened.metadata()["config"]))
+        state = {name: opened.get_tensor(name) for name in opened.keys()}
+    tower = load_strict(kind.tower(config), state, file.name)
+    return TowerEncoder(tower, retrained_spec(kind, file))
+
+
+def retrained_spec(kind: Kind, file: Path) -> EncoderSpec:
+    """The spec of a retrained encoder, without opening it: it changes with every training."""
+    return kind.spec(f"{file.name} sha256:{sha256(file)}")
+
+
+def published(kind: Kind, file: Path, checkpoint: str) -> TowerEncoder:
+    """The encoder in the safetensors `file`, with the network its authors published."""
+    return TowerEncoder(load_strict(kind.tower(kind.config()), load_file(file), checkpoint), kind.spec(checkpoint))
 
 
 def _listed(names: Any) -> str:

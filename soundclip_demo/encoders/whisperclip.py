@@ -14,11 +14,21 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from ..config import WINDOW_SECONDS
 from .base import EncoderSpec
-from .whisper import CHECKPOINT, PREPROCESSING, SAMPLE_RATE, log_mel
+from .whisper import (
+    CHECKPOINT,
+    PADDED_SECONDS,
+    PAPER_CHECKPOINT,
+    PAPER_PREPROCESSING,
+    POSITIONS,
+    PREPROCESSING,
+    SAMPLE_RATE,
+    log_mel,
+)
 
 STATISTICS = 2  # mean and standard deviation over time
 POOLING = "mean and standard deviation over time of every layer, softmax-weighted over layers"
 SPEC = EncoderSpec("whisperclip", CHECKPOINT, PREPROCESSING, POOLING, WINDOW_SECONDS)
+PAPER_SPEC = EncoderSpec("whisperclip", PAPER_CHECKPOINT, PAPER_PREPROCESSING, POOLING, PADDED_SECONDS)
 
 
 def statistics(trunk: WhisperEncoder, windows: Tensor) -> Tensor:
@@ -27,31 +37,42 @@ def statistics(trunk: WhisperEncoder, windows: Tensor) -> Tensor:
     The last block's output is taken after Whisper's final norm, as transformers returns it; its mean is the
     embedding of the plain Whisper encoder.
     """
-    states = trunk(log_mel(windows, trunk.config.num_mel_bins), output_hidden_states=True).hidden_states
-    layers = torch.stack(states[1:], dim=1)  # the first one is the input of block 1
+    states = trunk(log_mel(windows, trunk), output_hidden_states=True).hidden_states
+    layers = torch.stack(states[1:], dim=1)[:, :, :POSITIONS]  # the first one is the input of block 1
     return torch.stack([layers.mean(2), layers.std(2)], dim=2)
 
 
 class Fusion(nn.Module):
-    """Softmax-weighted sum over layers of the standardised statistics, [N, L, 2, width] -> [N, 2 * width]."""
+    """Softmax-weighted sum over layers of the standardised statistics, [N, L, 2, width] -> [N, 2 * width].
 
-    def __init__(self, layers: int, width: int) -> None:
+    With `concatenate` nothing is summed and nothing learned: all of them side by side, [N, L * 2 * width].
+    """
+
+    def __init__(self, layers: int, width: int, concatenate: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(layers, STATISTICS))
+        self.weight = None if concatenate else nn.Parameter(torch.zeros(layers, STATISTICS))
         self.register_buffer("mean", torch.zeros(layers, STATISTICS, width))
         self.register_buffer("std", torch.ones(layers, STATISTICS, width))
 
     def forward(self, summary: Tensor) -> Tensor:
         # Layers differ in scale by an order of magnitude: unscaled, the weights would only undo that.
         standard = (summary - self.mean) / self.std
+        if self.weight is None:
+            return standard.flatten(1)
         return (standard * self.weight.softmax(0)[..., None]).sum(1).flatten(1)
+
+    @property
+    def dim(self) -> int:
+        """Of what it gives."""
+        layers, statistics, width = self.mean.shape
+        return statistics * width * (layers if self.weight is None else 1)
 
 
 def load_fusion(file: Path) -> Fusion:
     """The trained fusion weights."""
     state = {name: tensor.float() for name, tensor in load_file(file).items()}
     layers, _, width = state["mean"].shape
-    fusion = Fusion(layers, width)
+    fusion = Fusion(layers, width, concatenate="weight" not in state)
     fusion.load_state_dict(state)
     return fusion.eval()
 
@@ -59,14 +80,13 @@ def load_fusion(file: Path) -> Fusion:
 class WhisperClip:
     """Whisper's trunk with a learned fusion of its layers."""
 
-    spec = SPEC
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, trunk: WhisperEncoder, fusion: Fusion) -> None:
-        self.trunk, self.fusion = trunk, fusion
-        self.dim = STATISTICS * trunk.config.d_model
+    def __init__(self, trunk: WhisperEncoder, fusion: Fusion, spec: EncoderSpec) -> None:
+        self.trunk, self.fusion, self.spec = trunk, fusion, spec
+        self.dim = fusion.dim
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> Tensor:
-        """[N, 48000] -> [N, 768]."""
-        return self.fusion(statistics(self.trunk, windows))
+        """[N, 48000] -> [N, dim]."""
+        return self.fusion(statistics(self.trunk, windows)).cpu()

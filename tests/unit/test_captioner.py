@@ -110,7 +110,7 @@ def test_another_token_gives_other_logits(captioner: Captioner, visual: torch.Te
 def test_stock_llava_sees_a_picture_the_same_way(captioner: Captioner) -> None:
     """transformers' own pixel path with its 50 image tokens against the same 50 features given as embeddings."""
     pixels = vision.pixels(toy.picture(3))[None]
-    token, patches = vision.look(captioner.llava.model.vision_tower, [toy.picture(3)])
+    token, patches = captioner.llava.model.vision_tower.look([toy.picture(3)])
     ours = captioner.llava(inputs_embeds=captioner.embed(torch.cat([token, patches[0]]), PROMPTED)).logits
     text = SMOLLM2.text.replace("<image>", llava.IMAGE_TOKEN * 50).replace(PROMPT, PROMPTED)
     ids = captioner.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids

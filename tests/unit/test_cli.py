@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ import pytest
 import toy
 
 from soundclip_demo import __main__
-from soundclip_demo import engine as engine_module
-from soundclip_demo.config import Config
+from soundclip_demo.config import Config, config_of
+from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 
@@ -23,9 +22,11 @@ Main = Callable[..., tuple[int, str, str]]
 def main(workspace: toy.Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
     """Runs a command -> exit status, standard output, standard error."""
     monkeypatch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
-    config = partial(Config, gallery=workspace.gallery, checkpoints=workspace.checkpoints)
-    for module in (__main__, engine_module):
-        monkeypatch.setattr(module, "Config", config)
+
+    def config_of(suite: str, gallery: Path | None = None) -> Config:
+        return workspace.config(suite=suite, gallery=gallery or workspace.gallery)
+
+    monkeypatch.setattr(__main__, "config_of", config_of)
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -71,6 +72,19 @@ def test_analyze_takes_window_blend_and_gallery(
     assert {row["category"] for row in result["matches"]} == {"wolf", "cat", "cow"}
 
 
+def test_compare_prints_a_table_or_one_line_of_json(main: Main, clip_sound: Path) -> None:
+    status, out, _ = main("compare", clip_sound, "--json")
+    assert status == 0
+    assert out.count("\n") == 1
+    rows = json.loads(out)["rows"]
+    assert {row["encoder"] for row in rows} == set(ENCODERS)
+    lines = main("compare", clip_sound)[1].splitlines()
+    assert len(lines) == len(rows)
+    for row, line in zip(rows, lines, strict=True):
+        assert row["title"] in line
+        assert (row["match"]["category"] if row["match"] else row["reason"]) in line
+
+
 def test_embed_writes_embeddings_and_tokens(main: Main, engine: Engine, clip_sound: Path, tmp_path: Path) -> None:
     other = toy.write_sound(tmp_path / "other.wav", toy.noise(2.0))
     for options, setting in (
@@ -96,14 +110,13 @@ def test_embed_video_looks_at_the_middle_of_the_window(main: Main, engine: Engin
     sound[3 * 48_000 :] *= 20
     loud, mute = toy.write_video(tmp_path / "loud.mp4", 6.0, sound), toy.write_video(tmp_path / "mute.mp4", 6.0)
     assert main("embed-video", loud, mute, "--out", tmp_path / "a.npz")[0] == 0
-    from soundclip_demo import vision
     from soundclip_demo.frames import middle_frame
 
     with np.load(tmp_path / "a.npz", allow_pickle=False) as written:
         assert written["files"].tolist() == [str(loud), str(mute)]
         for token, file, window in zip(written["token"], (loud, mute), ((3.0, 6.0), (0.0, 6.0)), strict=True):
             frame = middle_frame(file, engine.config.limits, window)
-            wanted = vision.look(engine.parts.tower(), [frame])[0][0].numpy()
+            wanted = engine.parts.tower().look([frame])[0][0].numpy()
             assert np.dot(token, wanted) / np.linalg.norm(token) / np.linalg.norm(wanted) > 0.99
         assert not np.allclose(*written["token"], atol=0.1)
 
@@ -123,6 +136,20 @@ def test_gallery_build_then_analyze(main: Main, clip_sound: Path, tmp_path: Path
     assert (status, json.loads(out)["clips"]) == (0, 1)
     status, out, _ = main("analyze", clip_sound, "--no-caption", "--json", "--gallery", tmp_path / "out")
     assert (status, [row["caption"] for row in json.loads(out)["matches"]]) == (0, ["a film"])
+
+
+def test_a_suite_has_its_own_trained_files() -> None:
+    compact, paper = config_of("compact"), config_of("paper", Path("mine"))
+    assert compact == Config()
+    assert paper.suite == "paper"
+    assert paper.checkpoints.parent == compact.checkpoints
+    assert paper.gallery == Path("mine").resolve()
+
+
+def test_a_gallery_of_another_suite_is_refused(main: Main, clip_sound: Path) -> None:
+    status, _, err = main("analyze", clip_sound, "--suite", "paper", "--encoder", "clap")
+    assert status == 2
+    assert "This gallery was made for compact CLIP space" in err
 
 
 def test_fetch_with_everything_there(main: Main) -> None:
@@ -155,6 +182,7 @@ def test_what_the_caller_can_mend(main: Main, clip_sound: Path, tmp_path: Path) 
     for command in (
         ["analyze", tmp_path / "missing.wav"],
         ["analyze", words],
+        ["compare", words],
         ["analyze", clip_sound, "--blend", "1.5"],
         ["analyze", clip_sound, "--top", "0"],
         ["analyze", clip_sound, "--encoder", "clap"],

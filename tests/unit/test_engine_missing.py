@@ -1,7 +1,9 @@
 """What an analysis does when a part is missing or a setting cannot be used."""
 
+import gc
 import shutil
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +13,8 @@ import pytest
 import toy
 from events import SHORT, SILENT, STAGES, of
 
+from soundclip_demo import encoders, weights
 from soundclip_demo import parts as parts_module
-from soundclip_demo import weights
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
 from soundclip_demo.events import Heard, Matches, Missing, Timing
@@ -107,7 +109,6 @@ def test_parts_are_loaded_once_however_many_ask(workspace: toy.Workspace) -> Non
 
 BAD = {
     "an encoder that does not exist": {"encoder": "nope"},
-    "an encoder that is not ready": {"encoder": "clap"},
     "no encoder": {"encoder": ""},
     "a mode that does not exist": {"mode": "both"},
     "t below 0": {"mode": "blend", "t": -0.01},
@@ -127,6 +128,72 @@ BAD = {
 def test_bad_settings_are_refused_with_a_sentence(engine: Engine, clip_sound: Path, bad: dict[str, object]) -> None:
     with pytest.raises(UserError):
         list(engine.run_file(clip_sound, replace(SHORT, **bad)))
+
+
+def test_an_encoder_that_was_not_trained_is_refused(
+    workspace: toy.Workspace, clip_sound: Path, tmp_path: Path
+) -> None:
+    bare = Engine(replace(workspace.config(), checkpoints=tmp_path))
+    with pytest.raises(UserError, match="clap"):
+        list(bare.run_file(clip_sound, replace(SILENT, encoder="clap")))
+
+
+def test_raw_mode_needs_no_projector(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
+    bare = Engine(replace(workspace.config(), checkpoints=tmp_path))
+    setting = replace(SILENT, encoder="whisper", mode="raw")
+    assert of(Matches, list(bare.run_file(clip_sound, setting))).hits
+    missing = of(Missing, list(bare.run_file(clip_sound, replace(setting, mode="projected"))))
+    assert "projector of Whisper is not available" in missing.message
+
+
+# Memory
+
+
+def test_the_encoder_used_longest_ago_goes_first(workspace: toy.Workspace) -> None:
+    few = Engine(replace(workspace.config(), encoders_kept=2))
+    clap, imagebind = few.parts.encoder("clap"), few.parts.encoder("imagebind")
+    assert few.parts.encoder("clap") is clap  # and is now the one used last
+    few.parts.encoder("wav2clip")
+    assert few.parts.encoder("clap") is clap
+    assert few.parts.encoder("imagebind") is not imagebind
+
+
+def test_an_encoder_let_go_is_freed(workspace: toy.Workspace) -> None:
+    few = Engine(replace(workspace.config(), encoders_kept=1))
+    gone = weakref.ref(few.parts.encoder("clap"))
+    few.parts.encoder("wav2clip")
+    gc.collect()
+    assert gone() is None
+
+
+def test_going_back_to_an_encoder_encodes_nothing(workspace: toy.Workspace, clip_sound: Path) -> None:
+    few = Engine(replace(workspace.config(), encoders_kept=1))
+    first = few.embed_file(clip_sound, replace(SILENT, encoder="clap"))[0]
+    few.embed_file(clip_sound, replace(SILENT, encoder="wav2clip"))
+    few.parts.encoder = None  # would fail if it were called
+    assert few.embed_file(clip_sound, replace(SILENT, encoder="clap"))[0] is first
+    assert of(Matches, list(few.run_file(clip_sound, replace(SILENT, encoder="clap", mode="raw")))).hits
+
+
+def test_encoders_are_loaded_one_at_a_time(workspace: toy.Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, most = [], []
+
+    def slow(name: str, *_: object) -> object:
+        loading.append(name)
+        most.append(len(loading))
+        time.sleep(0.05)
+        loading.remove(name)
+        return object()
+
+    monkeypatch.setattr(encoders, "load", slow)
+    cold = Engine(workspace.config())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(cold.parts.encoder, ("clap", "wav2clip", "imagebind", "audioclip")))
+    assert most == [1, 1, 1, 1]
+
+
+def test_whisper_and_whisperclip_share_one_trunk(engine: Engine) -> None:
+    assert engine.parts.encoder("whisper").trunk is engine.parts.encoder("whisperclip").trunk
 
 
 def test_the_ends_of_the_ranges_are_allowed(engine: Engine, clip_sound: Path) -> None:

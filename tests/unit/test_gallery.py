@@ -11,10 +11,10 @@ import pytest
 import toy
 
 from soundclip_demo import gallery
-from soundclip_demo.encoders import SPACES
 from soundclip_demo.errors import UserError
+from soundclip_demo.suites import SUITES
 
-SPACE = SPACES["compact"]
+SPACE = SUITES["compact"].space
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
 
 def test_another_space_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="was made for compact CLIP space .* not for CLIP ViT"):
-        gallery.read(folder, SPACES["paper"])
+        gallery.read(folder, SUITES["paper"].space)
 
 
 @pytest.mark.parametrize("name", ["tokens.npy", "atlas.npy"])

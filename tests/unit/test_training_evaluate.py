@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import toy
 
 from soundclip_demo import weights
 from soundclip_demo.config import DEFAULT_PROMPT
+from soundclip_demo.encoders.joint import JointSpace, Side, Words
 from soundclip_demo.gallery import Clip, Gallery
 from training import evaluate
 from training.corpus import Category, SoundFile, categories
@@ -40,7 +42,7 @@ def test_retrieval_by_hand() -> None:
             token(7, 6, 5, 4, 3, 2, 1),  # hen is fifth
         ]
     )
-    found = evaluate.retrieval(tokens, ["cat", "dog", "pig", "hen"], shown)
+    found = evaluate.retrieval(tokens, torch.from_numpy(shown.tokens), ["cat", "dog", "pig", "hen"], shown)
     assert found["top1"].tolist() == [1, 0, 0, 0]
     assert found["top5"].tolist() == [1, 1, 0, 1]
     assert found["mrr"].tolist() == pytest.approx([1, 1 / 2, 1 / 6, 1 / 5])
@@ -48,16 +50,23 @@ def test_retrieval_by_hand() -> None:
 
 def test_retrieval_looks_at_directions_only() -> None:
     shown = gallery("dog", "cat")
-    long = Gallery(
-        *[getattr(shown, f) for f in ("folder", "title", "space", "note", "clips")],
-        shown.tokens * [[1], [50]],
-        shown.coordinates,
-    )
+    clips = torch.from_numpy(shown.tokens) * torch.tensor([[1.0], [50.0]])
     for scale in (0.01, 100.0):
-        found = evaluate.retrieval(
-            scale * token(0.6, 0.5), ["dog"], Gallery(**vars(long) | {"tokens": long.tokens.astype(np.float32)})
-        )
+        found = evaluate.retrieval(scale * token(0.6, 0.5), clips, ["dog"], shown)
         assert found["top1"].tolist() == [1]
+
+
+def test_native_clips_are_pictures_or_else_captions() -> None:
+    shown = gallery("dog", "cat")
+    words = Words(lambda text, **_: SimpleNamespace(input_ids=[len(text) % 7, 1]), torch.randn(7, 5))
+    width = shown.tokens.shape[1]
+    both = JointSpace({"picture": Side(width, 4), "text": Side(5, 4)})
+    seen = both["picture"](torch.from_numpy(shown.tokens))
+    assert torch.equal(evaluate.native_clips(both, shown, words), seen)
+    read = both["text"](words([clip.caption for clip in shown.clips]))
+    assert torch.equal(evaluate.native_clips(JointSpace({"text": both["text"]}), shown, words), read)
+    assert not torch.equal(seen, read)
+    torch.testing.assert_close(read.norm(dim=1), torch.ones(2))
 
 
 @pytest.mark.parametrize("top", [1, 2, 3])

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from soundclip_demo.encoders.whisperclip import Fusion, load_fusion
 from soundclip_demo.projection import Projector
-from training import projector
+from training import pairs, projector
 from training.corpus import SoundFile
-from training.features import Features
+from training.features import WHISPER, Features
 from training.losses import info_nce
 
 CLASSES = 5
@@ -55,8 +55,14 @@ def test_pairs_of_one_group_do_not_push_each_other_away() -> None:
     assert torch.equal(sound.grad, torch.zeros_like(sound))
 
 
+def stored(folder: Path, sounds: list[SoundFile], statistics: np.ndarray) -> Features:
+    """Features with Whisper's layer statistics only."""
+    np.save(folder / f"{WHISPER}.npy", statistics.astype(np.float16))
+    return Features(sounds, [], np.empty(0), np.empty(0), folder)
+
+
 @pytest.fixture(scope="module")
-def separable() -> tuple[Features, dict[str, Tensor]]:
+def separable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Features, dict[str, Tensor]]:
     """Statistics that tell five categories apart in one of the layers only, and pictures at random directions."""
     random = np.random.default_rng(0)
     kinds = random.normal(size=(CLASSES, toy.WIDTH))
@@ -68,7 +74,7 @@ def separable() -> tuple[Features, dict[str, Tensor]]:
                 summary = random.normal(size=(2, toy.LAYERS, 2, toy.WIDTH))
                 summary[:, -1, 0] = kinds[kind] + 0.5 * summary[:, -1, 0]
                 statistics.append(summary)
-    features = Features(sounds, np.stack(statistics).astype(np.float16), [], np.empty(0), np.empty(0))
+    features = stored(tmp_path_factory.mktemp("features"), sounds, np.stack(statistics))
     targets = {
         f"k{kind}": torch.from_numpy(random.normal(size=(3, 32)) + 3 * random.normal(size=32)).float()
         for kind in range(CLASSES)
@@ -76,7 +82,10 @@ def separable() -> tuple[Features, dict[str, Tensor]]:
     return features, targets
 
 
-@pytest.fixture(scope="module", params=projector.ENCODERS)
+WITHOUT_TOWER = ("whisper", "whisperclip")
+
+
+@pytest.fixture(scope="module", params=WITHOUT_TOWER)
 def trained(request: pytest.FixtureRequest, separable):
     return request.param, *projector.train(request.param, *separable, projector.Config(epochs=6, batch=16))
 
@@ -87,7 +96,7 @@ def test_a_projector_learns(trained, separable) -> None:
     features, targets = separable
     rows = [i for i, sound in enumerate(features.sounds) if sound.split == "test"]
     wanted = torch.tensor([int(features.sounds[i].category[1:]) for i in rows])
-    token = made(fusion(torch.from_numpy(features.statistics[rows, 0]).float()))
+    token = made(fusion(torch.from_numpy(features.heard("whisper")[rows, 0]).float()))
     centres = torch.stack([targets[f"k{kind}"].mean(0) for kind in range(CLASSES)])
     found = (F.normalize(token, dim=1) @ F.normalize(centres, dim=1).T).argmax(1)
     assert (found == wanted).float().mean() > 0.8  # chance is 0.2
@@ -99,7 +108,7 @@ def test_a_projector_learns(trained, separable) -> None:
 def test_tokens_are_as_long_as_the_average_picture(trained, separable) -> None:
     _, fusion, made, _ = trained
     features, targets = separable
-    token = made(fusion(torch.from_numpy(features.statistics[:4, 0]).float()))
+    token = made(fusion(torch.from_numpy(features.heard("whisper")[:4, 0]).float()))
     length = torch.cat(list(targets.values())).norm(dim=1).mean()
     torch.testing.assert_close(token.norm(dim=1), length.expand(4))
 
@@ -108,11 +117,11 @@ def test_tokens_are_as_long_as_the_average_picture(trained, separable) -> None:
 def test_the_best_epoch_is_kept(trained, separable) -> None:
     _, fusion, made, curve = trained
     features, targets = separable
-    rows, groups = projector._rows(features.sounds, "validation", targets)
+    rows, groups = pairs.rows_of(features.sounds, "validation", targets)
     tokens = [targets[name] for name in sorted(targets)]
-    pictures = projector._draw(tokens, groups, np.random.default_rng(0))
+    pictures = pairs.draw(tokens, groups, np.random.default_rng(0))
     loss = info_nce(
-        made(fusion(torch.from_numpy(features.statistics[rows, 0]).float())), pictures, torch.from_numpy(groups)
+        made(fusion(torch.from_numpy(features.heard("whisper")[rows, 0]).float())), pictures, torch.from_numpy(groups)
     )
     assert float(loss) == pytest.approx(min(epoch["validation"] for epoch in curve), abs=1e-3)
 
@@ -126,11 +135,11 @@ def test_training_is_repeatable(separable) -> None:
     assert other[2] != first[1]
 
 
-def test_test_recordings_are_never_looked_at(separable) -> None:
+def test_test_recordings_are_never_looked_at(separable, tmp_path: Path) -> None:
     features, targets = separable
-    spoilt = features.statistics.copy()
+    spoilt = np.array(features.heard("whisper"))
     spoilt[[i for i, sound in enumerate(features.sounds) if sound.split == "test"]] = np.nan
-    blind = Features(features.sounds, spoilt, [], features.tokens, features.patches)
+    blind = stored(tmp_path, features.sounds, spoilt)
     config = projector.Config(epochs=1, batch=16)
     assert (
         projector.train("whisperclip", blind, targets, config)[2]
@@ -143,7 +152,7 @@ def test_saved_and_opened_by_the_product(trained, separable, tmp_path: Path) -> 
     encoder, fusion, made, _ = trained
     projector.save(tmp_path / "new", encoder, fusion, made, {"encoder_spec": "abc"})
     opened = Projector.load(tmp_path / "new" / f"{encoder}-projector.safetensors", "abc")
-    statistics = torch.from_numpy(separable[0].statistics[:4, 0]).float()
+    statistics = torch.from_numpy(separable[0].heard("whisper")[:4, 0]).float()
     file = tmp_path / "new" / f"{encoder}-fusion.safetensors"
     assert file.exists() == isinstance(fusion, Fusion)
     again = load_fusion(file) if file.exists() else fusion

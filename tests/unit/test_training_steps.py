@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toy
 
+from soundclip_demo.audio import decode, resample
 from soundclip_demo.config import Config
+from soundclip_demo.encoders import ENCODERS, checkpoint
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.results import analyze
 from training import corpus, evaluate, features, llava, projector, steps
 from training.__main__ import main
+from training.families import FAMILIES
 
 PITCH = {"dog": 300, "cat": 1500, "cow": 5000}
 RECORDINGS = 12
@@ -54,6 +58,8 @@ def folders(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) 
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
+        for name, family in FAMILIES.items():
+            patch.setitem(FAMILIES, name, replace(family, epochs=2))
         patch.setattr(projector, "Config", lambda: short_projector)
         patch.setattr(llava, "Config", lambda: short_llava)
         patch.setattr(evaluate, "CAPTION_TOKENS", 6)
@@ -64,11 +70,14 @@ def folders(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_features_belong_to_the_sounds_they_stand_beside(folders: steps.Folders) -> None:
     made = folders.features()
-    assert len(made.sounds) == len(made.statistics) == 3 * (RECORDINGS + 1)  # without the silent one
-    assert made.statistics.shape[1:] == (features.VIEWS, toy.LAYERS, 2, toy.WIDTH)
+    statistics = made.heard("whisper")
+    assert len(made.sounds) == len(statistics) == 3 * (RECORDINGS + 1)  # without the silent one
+    assert statistics.shape[1:] == (features.VIEWS, toy.LAYERS, 2, toy.WIDTH)
     assert made.patches.shape == (3 * PICTURES, 49, 1280)
-    assert np.isfinite(made.statistics).all()
-    for sound, views in zip(made.sounds, made.statistics, strict=True):
+    for name in ENCODERS:
+        assert len(made.heard(name)) == len(made.sounds)
+        assert np.isfinite(made.heard(name)).all()
+    for sound, views in zip(made.sounds, statistics, strict=True):
         alike = [bool((views[0] == view).all()) for view in views[1:]]
         assert all(alike) == (sound.split != "train"), sound.file  # now and then augmentation leaves one as it is
 
@@ -78,7 +87,18 @@ def test_the_first_view_is_what_the_demo_encodes(folders: steps.Folders, workspa
     engine = Engine(workspace.config())
     for row in (0, 20):
         embedding, _ = engine.embed_file(made.sounds[row].file, Setting(encoder="whisper"))
-        np.testing.assert_allclose(made.statistics[row, 0, -1, 0], embedding, atol=2e-3)
+        np.testing.assert_allclose(made.heard("whisper")[row, 0, -1, 0], embedding, atol=2e-3)
+
+
+@pytest.mark.parametrize("encoder", FAMILIES)
+def test_a_trained_encoder_gives_what_its_projector_was_trained_on(folders: steps.Folders, encoder: str) -> None:
+    made = folders.features()
+    opened = checkpoint.retrained(FAMILIES[encoder].kind, folders.checkpoints / f"{encoder}.safetensors")
+    for row in (0, 20):
+        sound = decode(made.sounds[row].file)
+        window = resample(sound.window(sound.loudest()), sound.rate, opened.sample_rate)
+        embedding = opened.encode(torch.from_numpy(window)[None])[0]
+        np.testing.assert_allclose(made.heard(encoder)[row, 0], embedding, atol=0.02 * float(embedding.abs().max()))
 
 
 def test_picture_tokens_are_standardised(folders: steps.Folders) -> None:
@@ -92,8 +112,8 @@ def test_picture_tokens_are_standardised(folders: steps.Folders) -> None:
 def test_an_engine_runs_on_what_was_trained(folders: steps.Folders, workspace: toy.Workspace, clip_sound: Path) -> None:
     config = Config(cache=workspace.cache, gallery=folders.assets / "gallery", checkpoints=folders.checkpoints)
     engine = Engine(config)
-    assert [s.name for s in engine.encoders() if s.ready] == ["whisper", "whisperclip"]
-    for encoder in projector.ENCODERS:
+    assert [s.name for s in engine.encoders() if s.ready] == list(ENCODERS)
+    for encoder in ENCODERS:
         result = analyze(engine, clip_sound, Setting(encoder=encoder, max_new_tokens=4, k=2))
         assert result["missing"] == []
         assert len(result["matches"]) == 5
@@ -121,12 +141,14 @@ def test_results_are_of_held_out_recordings(folders: steps.Folders) -> None:
     assert results["groups"]["all"]["categories"] == len(PITCH)
     assert results["groups"]["all"]["chance"]["top1"] == pytest.approx(1 / 3, abs=1e-3)
     assert [(row["encoder"], row["mode"]) for row in results["settings"]] == [
-        (encoder, mode) for encoder in projector.ENCODERS for mode in evaluate.SETTINGS
+        (encoder, mode)
+        for encoder in ENCODERS
+        for mode in (*(["native"] if encoder in FAMILIES else []), *evaluate.SETTINGS)
     ]
     for row in results["settings"]:
         assert row["all"]["top1"]["n"] == len(tested)
         assert row["all"]["top1"]["mean"] <= row["all"]["top5"]["mean"]
-        assert ("caption" in row["all"]) == (row["mode"] != "blend 0.5")
+        assert ("caption" in row["all"]) == (row["mode"] in evaluate.CAPTIONED)
     table = evaluate.table(results)
     assert table.count("| whisperclip |") == 3 * len(results["groups"])
 
@@ -137,7 +159,7 @@ def test_checkpoints_say_what_they_are(folders: steps.Folders) -> None:
     assert card["data"] == data
     assert card["training"]["sound_steps"] == 3
     said = (folders.checkpoints / "README.md").read_text()
-    assert said.count(data) == 4
+    assert said.count(data) == 2 * len(FAMILIES) + len(ENCODERS) + 2  # with joint spaces, fusion and LLaVA
     assert list(json.loads((folders.assets / "results" / "recipe.json").read_text())["minutes"]) == [
         name for name, _ in steps.RECIPE
     ]

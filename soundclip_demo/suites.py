@@ -1,0 +1,77 @@
+"""The two suites: which CLIP space, which tower and which captioner. Nothing else asks which suite it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .config import Config
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import Tensor
+
+    from .captioner import Captioner
+
+Fetch = Callable[[str], Path]  # name in `sources.SOURCES` -> folder of the converted checkpoint
+
+
+class VisionTower(Protocol):
+    """The CLIP tower of a suite."""
+
+    def look(self, images: "list[Image.Image]") -> "tuple[Tensor, Tensor]":
+        """N pictures -> tokens [N, D] and patches [N, P, D], float32 in main memory."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is shared by all encoders of a suite.
+
+    Attributes:
+        space: name of its CLIP space; a gallery says in which one it was embedded.
+        patches: P, how many a picture has.
+        tower, captioner: loaders.
+    """
+
+    space: str
+    patches: int
+    tower: Callable[[Fetch, Config], VisionTower]
+    captioner: Callable[[Fetch, Config, VisionTower], "Captioner"]
+
+
+def device() -> "torch.device":
+    """Where the paper suite runs; the compact one is quicker in main memory than on its way to a GPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _compact_tower(fetch: Fetch, config: Config) -> VisionTower:
+    from . import vision
+
+    return vision.load(fetch("vision"), config.checkpoints / "vision-statistics.safetensors")
+
+
+def _compact_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Captioner":
+    from . import llava
+
+    return llava.load(tower, fetch("language"), config.checkpoints / "llava")
+
+
+def _paper_tower(fetch: Fetch, config: Config) -> VisionTower:
+    from . import clip, llava_next
+
+    return clip.load(fetch("llava-paper"), device(), llava_next.precision(device()))
+
+
+def _paper_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Captioner":
+    from . import llava_next
+
+    return llava_next.load(fetch("llava-paper"), device(), config.four_bit)
+
+
+SUITES = {
+    "compact": Suite("compact CLIP space (EfficientNet-Lite0)", 49, _compact_tower, _compact_captioner),
+    "paper": Suite("CLIP ViT-L/14-336, layer -2", 576, _paper_tower, _paper_captioner),
+}
