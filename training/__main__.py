@@ -34,9 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 _STEPS = {
     "corpus": "count what the corpus holds, by split",
-    "features": "run the encoder and the CLIP tower over the corpus, once",
+    "features": "run the front ends and the CLIP tower over the corpus, once",
     "gallery": "embed the bundled clips and map them",
     "atlas": "map the bundled clips anew",
+    "encoder": "train the four small encoders from scratch",
     "projector": "train the projectors, and WhisperCLIP's fusion",
     "llava": "train the multimodal projector and the adapter",
     "evaluate": "measure everything on unseen recordings",

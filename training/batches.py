@@ -71,11 +71,12 @@ class Sounds:
         seed: int,
     ) -> None:
         self._pictures = pictures
-        self._models = list(models.values())
         self._random = np.random.default_rng(seed)
         known = corpus.categories()
         rows = [i for i, sound in enumerate(features.sounds) if sound.split == "train"]
-        self._statistics = torch.from_numpy(np.asarray(features.statistics[rows])).float()
+        self._models = [
+            (torch.from_numpy(np.asarray(features.heard(name)[rows])).float(), *model) for name, model in models.items()
+        ]
         self._categories = [known[features.sounds[i].category] for i in rows]
         self._texts = [
             captions.of_sound(category, decode(features.sounds[i].file))
@@ -108,12 +109,12 @@ class Sounds:
     def _draw(self, size: int) -> tuple[list[int], Tensor]:
         """Rows, and a token for each: any encoder, any view; a third each raw, projected and in between."""
         rows = self._random.choice(len(self._texts), size, p=self._weight).tolist()
-        view = self._random.integers(0, self._statistics.shape[1], size)
-        fusion, projector = self._models[self._random.integers(len(self._models))]
+        heard, fusion, projector = self._models[self._random.integers(len(self._models))]
+        view = self._random.integers(0, heard.shape[1], size)
         share = float(self._random.choice([0.0, 1.0, self._random.random()]))
         width = projector.shape["outputs"]
         with torch.no_grad():
-            return rows, blend(fusion(self._statistics[rows, view]), projector, width, share)
+            return rows, blend(fusion(heard[rows, view]), projector, width, share)
 
     @staticmethod
     def _with_pictures(

@@ -5,23 +5,29 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from .evaluate import cell
+from soundclip_demo.encoders import ENCODERS
 
-ABOUT = {
-    "whisper-projector": "Projector of Whisper (last layer) into compact CLIP space.",
-    "whisperclip-projector": "Projector of WhisperCLIP into compact CLIP space.",
-    "whisperclip-fusion": "WhisperCLIP's weights over Whisper's layers, and the statistics that standardise them.",
-}
+from .evaluate import CAPTIONED, SETTINGS, cell
+
+# Ending of the file's name, what it is, and the modes whose quality is its own.
+PARTS = (
+    ("", "{} (compact retrain): a small network of the family, trained from scratch.", ("native",)),
+    ("-joint", "What {} (compact retrain) learned to meet its sounds: pictures, words or both.", ()),
+    ("-fusion", "{}'s weights over Whisper's layers, and the statistics that standardise them.", ()),
+    ("-projector", "Projector of {} into compact CLIP space.", tuple(SETTINGS)),
+)
 
 
 def write(checkpoints: Path, results: dict) -> None:
     """`README.md` beside the checkpoints; a newer training or evaluation rewrites it."""
     lines = ["# Checkpoints", "", "Written by `python -m training evaluate`; edit nothing here by hand.", ""]
-    for name, about in ABOUT.items():
-        encoder = name.split("-")[0]
-        lines += _section(name, about, _header(checkpoints / f"{name}.safetensors"), _quality(results, encoder))
+    for encoder, entry in ENCODERS.items():
+        for ending, about, modes in PARTS:
+            if (file := checkpoints / f"{encoder}{ending}.safetensors").exists():
+                quality = _quality(results, encoder, modes, ("top1", "top5"))
+                lines += _section(file.stem, about.format(entry.title), _header(file), quality)
     llava = json.loads((checkpoints / "llava" / "card.json").read_text())
-    captions = [line for encoder in ("whisper", "whisperclip") for line in _quality(results, encoder, ("caption",))]
+    captions = [line for encoder in ENCODERS for line in _quality(results, encoder, CAPTIONED, ("caption",))]
     lines += _section("llava", "Multimodal projector, and the adapter in peft's form.", llava, captions)
     lines += [
         "## vision-statistics",
@@ -53,17 +59,17 @@ def _section(name: str, about: str, card: dict, quality: list[str]) -> list[str]
     ]
 
 
-def _quality(results: dict, encoder: str, measures: tuple[str, ...] = ("top1", "top5")) -> list[str]:
-    """A line for each mode: share of unseen recordings, with its 95 % interval and gallery size."""
+def _quality(results: dict, encoder: str, modes: tuple[str, ...], measures: tuple[str, ...]) -> list[str]:
+    """A line for each mode and measure: share of unseen recordings, with its 95 % interval and gallery size."""
     said = {"top1": "right category at rank 1", "top5": "in the top 5", "caption": "caption names the category"}
     lines = []
     for row in results["settings"]:
-        for measure in measures:
-            group = row.get("core", row["all"])
-            if row["encoder"] == encoder and measure in group:
-                value = group[measure]
-                lines.append(
-                    f"- {encoder} {row['mode']}, {said[measure]}: {cell(value)} of {value['n']} unseen recordings, "
-                    f"gallery of {results['gallery_clips']} clips"
-                )
+        group = row.get("core", row["all"])
+        if row["encoder"] == encoder and row["mode"] in modes:
+            lines += [
+                f"- {encoder} {row['mode']}, {said[measure]}: {cell(group[measure])} of {group[measure]['n']} unseen "
+                f"recordings, gallery of {results['gallery_clips']} clips"
+                for measure in measures
+                if measure in group
+            ]
     return lines

@@ -8,7 +8,8 @@ are left to train on. Intervals: bootstrap over recordings.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from tqdm import tqdm
 
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import DEFAULT_PROMPT
+from soundclip_demo.encoders.joint import JointSpace, Words
 from soundclip_demo.gallery import Gallery
-from soundclip_demo.projection import blend
+from soundclip_demo.projection import Projector, blend
 
 from . import corpus
 from .corpus import Category, SoundFile
@@ -29,7 +31,8 @@ from .features import Features
 RESAMPLES = 2000
 CAPTION_TOKENS = 48  # longer than any caption it was taught
 CORE_RECORDINGS = 10
-SETTINGS = {"projected": 1.0, "blend 0.5": 0.5, "raw": 0.0}
+SETTINGS = {"raw": 0.0, "blend 0.5": 0.5, "projected": 1.0}
+CAPTIONED = ("raw", "projected")  # a native vector is no token
 
 
 def held_out(sounds: list[SoundFile], gallery: Gallery, split: str = "test") -> list[int]:
@@ -42,16 +45,28 @@ def held_out(sounds: list[SoundFile], gallery: Gallery, split: str = "test") -> 
     return sorted(first.values())
 
 
-def retrieval(tokens: Tensor, wanted: list[str], gallery: Gallery) -> dict[str, np.ndarray]:
-    """For each token [N, D] whether a clip of the right category is at rank 1, in the top 5, and 1 / its rank."""
+def retrieval(sounds: Tensor, clips: Tensor, wanted: list[str], gallery: Gallery) -> dict[str, np.ndarray]:
+    """For each sound whether a clip of the right category is at rank 1, in the top 5, and 1 / its rank.
+
+    Args:
+        sounds, clips: vectors [N, D] of the sounds and [C, D] of the gallery's clips, compared by cosine.
+    """
     shown = np.array([clip.category for clip in gallery.clips])
-    scores = F.normalize(tokens, dim=1) @ F.normalize(torch.from_numpy(gallery.tokens), dim=1).T
+    scores = F.normalize(sounds, dim=1) @ F.normalize(clips, dim=1).T
     right = shown[scores.argsort(dim=1, descending=True).numpy()] == np.array(wanted)[:, None]
     return {
         "top1": right[:, 0].astype(float),
         "top5": right[:, :5].any(axis=1).astype(float),
         "mrr": 1.0 / (1 + right.argmax(axis=1)),
     }
+
+
+def native_clips(joint: JointSpace, gallery: Gallery, words: Words) -> Tensor:
+    """The gallery in an encoder's own space, [C, J]: by the clips' pictures, or by their captions without a picture
+    side."""
+    if "picture" in joint:
+        return joint["picture"](torch.from_numpy(gallery.tokens))
+    return joint["text"](words([clip.caption for clip in gallery.clips]))
 
 
 def chance(wanted: list[str], gallery: Gallery, top: int) -> float:
@@ -104,14 +119,27 @@ def write_all(captioner: Captioner, tokens: Tensor, batch: int = 32) -> list[str
     return captions
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One encoder as it is measured.
+
+    Attributes:
+        head: stored features (`Features.heard`) -> embeddings.
+        native: the gallery in the encoder's own joint space [C, J]; None where it has none.
+    """
+
+    head: Callable[[Tensor], Tensor]
+    projector: Projector
+    native: Tensor | None = None
+
+
 @torch.inference_mode()
 def measure(
-    features: Features, models: dict[str, tuple], gallery: Gallery, captioner: Captioner | None
+    features: Features, models: dict[str, Measured], gallery: Gallery, captioner: Captioner | None
 ) -> dict:
     """All settings on the held-out recordings.
 
     Args:
-        models: encoder name -> (fusion, projector).
         captioner: None leaves captions out.
 
     Returns:
@@ -120,19 +148,21 @@ def measure(
     rows = held_out(features.sounds, gallery)
     sounds = [features.sounds[row] for row in rows]
     wanted = [sound.category for sound in sounds]
-    statistics = torch.from_numpy(np.asarray(features.statistics[rows, 0])).float()
     known = corpus.categories()
     groups = {"core": _core(features.sounds, wanted), "all": np.ones(len(rows), bool)}
     groups = {name: of for name, of in groups.items() if of.any()}  # a small corpus has no core
+    clips = torch.from_numpy(gallery.tokens)
     settings = []
-    for encoder, (fusion, projector) in models.items():
-        embedding = fusion(statistics)
+    for encoder, model in models.items():
+        embedding = model.head(torch.from_numpy(np.asarray(features.heard(encoder)[rows, 0])).float())
+        vectors = {} if model.native is None else {"native": (embedding, model.native)}
         for mode, share in SETTINGS.items():
-            tokens = blend(embedding, projector, gallery.tokens.shape[1], share)
-            found = retrieval(tokens, wanted, gallery)
+            vectors[mode] = blend(embedding, model.projector, gallery.tokens.shape[1], share), clips
+        for mode, (queries, answers) in vectors.items():
+            found = retrieval(queries, answers, wanted, gallery)
             row = {"encoder": encoder, "mode": mode}
-            if captioner is not None and mode != "blend 0.5":
-                captions = write_all(captioner, tokens)
+            if captioner is not None and mode in CAPTIONED:
+                captions = write_all(captioner, queries)
                 named = [names(c, known[name], known) for c, name in zip(captions, wanted, strict=True)]
                 found["caption"] = np.array(named, float)
                 row["caption_examples"] = [

@@ -1,31 +1,45 @@
 """Everything that is computed once from a corpus and read by all later steps.
 
-`sounds.npy` float16 [S, V, L, 2, width]: Whisper's layer statistics of V views of each sound.
-`tokens.npy` float16 [P, D] and `patches.npy` float16 [P, 49, D]: the CLIP tower's view of each picture.
-`sounds.json`, `pictures.json`: which files, in which order, from which data.
+`<array>.npy` float16 [S, V, ...]: what a front end makes of V views of each sound: Whisper's layer statistics, and
+the spectrograms that the towers trained here read. `tokens.npy` float16 [P, D] and `patches.npy` float16 [P, 49, D]:
+the CLIP tower's view of each picture. `sounds.json`, `pictures.json`: which files, in which order, from which data.
 """
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from soundclip_demo import vision, weights
-from soundclip_demo.audio import decode, resample
-from soundclip_demo.config import default_cache
-from soundclip_demo.encoders.whisper import SAMPLE_RATE, load_trunk
+from soundclip_demo.audio import Sound, decode, resample
+from soundclip_demo.config import THREADS, default_cache
+from soundclip_demo.encoders import whisper
 from soundclip_demo.encoders.whisperclip import statistics
 from soundclip_demo.errors import UserError
 
-from . import augment, corpus
+from . import augment, corpus, families
 
 VIEWS = 4  # the window the demo would take, and augmented ones
 PICTURE_BATCH = 4  # larger batches leave the cache and are slower on two cores
+WHISPER = "whisper-statistics"
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Windows [n, T] at `sample_rate` -> what is stored of them, [n, ...]; another `spec` is computed anew."""
+
+    spec: str
+    sample_rate: int
+    run: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +47,25 @@ class Features:
     """Memory-mapped features with the rows they belong to."""
 
     sounds: list[corpus.SoundFile]
-    statistics: np.ndarray
     pictures: list[Path]
     tokens: np.ndarray
     patches: np.ndarray
+    folder: Path
+
+    def inputs(self, encoder: str) -> np.ndarray:
+        """What the tower of `encoder` reads, [S, V, ...]."""
+        return self._array(f"{encoder}-inputs")
+
+    def heard(self, encoder: str) -> np.ndarray:
+        """What the projector's side of `encoder` reads, [S, V, ...]: embeddings, or Whisper's layer statistics."""
+        return self._array(f"{encoder}-embeddings" if encoder in families.FAMILIES else WHISPER)
+
+    def _array(self, name: str) -> np.ndarray:
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")[: len(self.sounds)]
 
 
 def compute(data: Path, out: Path, checkpoints: Path, views: int = VIEWS, seed: int = 0) -> None:
-    """Computes what is not there yet; a file that is complete is kept.
+    """Computes what is not there yet; an array that is complete is kept.
 
     Also writes `vision-statistics.safetensors` (mean and standard deviation of the pictures' pooled features),
     which belong to the CLIP tower from then on.
@@ -64,11 +89,22 @@ def load(data: Path, out: Path) -> Features:
     pictures = json.loads((out / "pictures.json").read_text())["files"]
     return Features(
         [by_file[name] for name in manifest["files"]],
-        np.load(out / "sounds.npy", mmap_mode="r"),
         [data / name for name in pictures],
         np.load(out / "tokens.npy", mmap_mode="r"),
         np.load(out / "patches.npy", mmap_mode="r"),
+        out,
     )
+
+
+def front_ends() -> dict[str, FrontEnd]:
+    """Array name -> what makes it. The Whisper encoders share theirs, since Whisper itself is not trained here."""
+    trunk = whisper.load_trunk(weights.ensure("whisper", default_cache()))
+    spec = f"{whisper.CHECKPOINT}, {whisper.PREPROCESSING}"
+    ends = {WHISPER: FrontEnd(spec, whisper.SAMPLE_RATE, lambda windows: statistics(trunk, windows))}
+    for name, family in families.FAMILIES.items():
+        tower = family.build()
+        ends[f"{name}-inputs"] = FrontEnd(repr(family.config), tower.sample_rate, tower.features)
+    return ends
 
 
 def _compute_pictures(data: Path, out: Path, checkpoints: Path) -> None:
@@ -81,7 +117,7 @@ def _compute_pictures(data: Path, out: Path, checkpoints: Path) -> None:
     pooled = torch.zeros(len(files), tower.config.hidden_size)
     for i in tqdm(range(0, len(files), PICTURE_BATCH), desc="pictures", unit="batch"):
         images = [Image.open(file) for file in files[i : i + PICTURE_BATCH]]
-        token, patch = vision.look(tower, images)
+        token, patch = tower.look(images)
         pooled[i : i + len(images)] = token
         patches[i : i + len(images)] = patch.half().numpy()
     mean, std = pooled.mean(0), pooled.std(0).clamp(min=1e-4)
@@ -94,35 +130,56 @@ def _compute_pictures(data: Path, out: Path, checkpoints: Path) -> None:
 
 
 def _compute_sounds(data: Path, out: Path, views: int, seed: int) -> None:
-    fingerprint, manifest = corpus.fingerprint(data), out / "sounds.json"
-    if manifest.exists() and json.loads(manifest.read_text())["corpus"] == fingerprint:
+    """One pass over the corpus for all arrays that are missing: decoding and augmenting cost as much as encoding."""
+    manifest, fingerprint = out / "sounds.json", corpus.fingerprint(data)
+    known = json.loads(manifest.read_text()) if manifest.exists() else {}
+    done = known["arrays"] if known.get("corpus") == fingerprint else {}
+    missing = {name: end for name, end in front_ends().items() if done.get(name) != end.spec}
+    if not missing:
         return
-    trunk = load_trunk(weights.ensure("whisper", default_cache()))
-    rows, arrays = [], []
-    for sound in tqdm(corpus.sounds(data), desc="sounds", unit="sound"):
-        windows = _views(sound, views, seed + len(rows))
-        if windows is not None:
-            with torch.inference_mode():
-                summary = statistics(trunk, windows).half().numpy()
-            # Sounds that are not trained on have one view; it stands in all places so that rows align.
-            arrays.append(np.resize(summary, (views, *summary.shape[1:])))
-            rows.append(str(sound.file.relative_to(data)))
-    np.save(out / "sounds.npy", np.stack(arrays))
-    manifest.write_text(json.dumps({"corpus": fingerprint, "files": rows}))
+    listed, files, arrays = corpus.sounds(data), [], {}
+    tasks = [(sound.file, views if sound.split == "train" else 1, seed + row) for row, sound in enumerate(listed)]
+    # A process for each core: one sound is too little work to be shared by two threads.
+    with ProcessPoolExecutor(THREADS, get_context("spawn"), _start_worker, (list(missing),)) as pool:
+        made = pool.map(_run_front_ends, tasks, chunksize=4)
+        for sound, of_sound in zip(listed, tqdm(made, desc="sounds", unit="sound", total=len(listed)), strict=True):
+            for name, array in of_sound.items():
+                if name not in arrays:
+                    shape = (len(listed), views, *array.shape[1:])
+                    arrays[name] = np.lib.format.open_memmap(out / f"{name}.npy", "w+", np.float16, shape)
+                # Sounds that are not trained on have one view; it stands in all places so that rows align.
+                arrays[name][len(files)] = np.resize(array, (views, *array.shape[1:]))
+            if of_sound:
+                files.append(str(sound.file.relative_to(data)))
+    specs = done | {name: end.spec for name, end in missing.items()}
+    manifest.write_text(json.dumps({"corpus": fingerprint, "files": files, "arrays": specs}))
 
 
-def _views(sound: corpus.SoundFile, views: int, seed: int) -> torch.Tensor | None:
-    """Windows [n, 48000]: the demo's own, and for a training sound V - 1 augmented ones after it.
+_ends: dict[str, FrontEnd] = {}  # of a worker process
 
-    None for a sound that the demo itself would refuse.
-    """
+
+def _start_worker(names: list[str]) -> None:
+    torch.set_num_threads(1)
+    _ends.update({name: end for name, end in front_ends().items() if name in names})
+
+
+def _run_front_ends(task: tuple[Path, int, int]) -> dict[str, np.ndarray]:
+    """(file, views, seed) -> array name -> [views, ...]; nothing for a sound that the demo itself would refuse."""
+    file, views, seed = task
     try:
-        heard = decode(sound.file)
-        plain = heard.window(heard.loudest())
+        heard = decode(file)
+        windows = _views(heard, views, seed)
     except UserError:
-        return None
+        return {}
+    with torch.inference_mode():
+        return {
+            name: end.run(torch.from_numpy(resample(windows, heard.rate, end.sample_rate))).half().numpy()
+            for name, end in _ends.items()
+        }
+
+
+def _views(heard: Sound, views: int, seed: int) -> np.ndarray:
+    """Windows [views, T] at the sound's own rate: the demo's, and augmented ones after it."""
     random = np.random.default_rng(seed)
-    windows = [plain]
-    if sound.split == "train":
-        windows += [augment.view(heard, random) for _ in range(views - 1)]
-    return torch.stack([torch.from_numpy(resample(w, heard.rate, SAMPLE_RATE)) for w in windows])
+    plain = heard.window(heard.loudest())
+    return np.stack([plain, *(augment.view(heard, random) for _ in range(views - 1))])

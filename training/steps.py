@@ -14,12 +14,15 @@ from torch import Tensor
 from soundclip_demo import gallery_build, vision, weights
 from soundclip_demo import llava as compact_llava
 from soundclip_demo.config import default_cache
-from soundclip_demo.encoders import SPACES
+from soundclip_demo.encoders import ENCODERS, checkpoint, whisper, whisperclip
+from soundclip_demo.encoders.joint import JointSpace, Words, load_words
 from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.projection import Projector
+from soundclip_demo.suites import SUITES
 
-from . import cards, corpus, evaluate, features, llava, projector, targets
+from . import cards, corpus, encoders, evaluate, features, llava, projector, targets
 from .batches import Pictures, Sounds
+from .families import FAMILIES
 
 NOTE = (
     "The bundled clips are slow camera moves over a photo or drawing, joined with a true sound of the same kind; "
@@ -49,7 +52,7 @@ class Folders:
         return features.load(self.corpus, self.work)
 
     def gallery(self) -> Gallery:
-        return read(self.assets / "gallery", SPACES["compact"])
+        return read(self.assets / "gallery", SUITES["compact"].space)
 
 
 def show_corpus(folders: Folders) -> None:
@@ -70,9 +73,9 @@ def embed_gallery(folders: Folders) -> None:
     folder = folders.assets / "gallery"
     rows = corpus.rows(folder / "clips.csv")
     tower = _tower(folders)
-    tokens = [vision.look(tower, [Image.open(folder / row["poster"])])[0][0] for row in rows]
+    tokens = [tower.look([Image.open(folder / row["poster"])])[0][0] for row in rows]
     gallery_build.embed(
-        folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, SPACES["compact"]
+        folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, SUITES["compact"].space
     )
 
 
@@ -81,16 +84,34 @@ def fit_atlas(folders: Folders) -> None:
     gallery_build.draw_map(folders.assets / "gallery")
 
 
+def train_encoders(folders: Folders) -> None:
+    """The four encoders that are trained here, and what they give for every sound."""
+    data = folders.features()
+    pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
+    facing = encoders.partners(pictured, corpus.categories(), _words())
+    for name, family in FAMILIES.items():
+        began = time.perf_counter()
+        config = encoders.Config()
+        tower, joint, curve = encoders.train(name, data, pictured, facing, config)
+        card = _card(folders, "encoder", began) | {
+            "training": asdict(config) | {"epochs": family.epochs, "rate": family.rate, "pairs": family.pairs},
+            "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
+        }
+        encoders.save(folders.checkpoints, name, tower, joint, card)
+        kept = checkpoint.retrained(family.kind, folders.checkpoints / f"{name}.safetensors")  # in float16
+        encoders.embed(name, kept.tower, data)
+
+
 def train_projectors(folders: Folders) -> None:
     """One projector an encoder, with WhisperCLIP's fusion."""
     data = folders.features()
     pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
-    for encoder in projector.ENCODERS:
+    for encoder in ENCODERS:
         began = time.perf_counter()
         config = projector.Config()
         fusion, trained, curve = projector.train(encoder, data, pictured, config)
         card = _card(folders, "projector", began) | {
-            "encoder_spec": _spec(encoder),
+            "encoder_spec": _spec(folders, encoder),
             "training": asdict(config),
             "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
         }
@@ -126,29 +147,33 @@ def run_evaluation(folders: Folders) -> None:
     captioner = compact_llava.load(
         _tower(folders), weights.ensure("language", default_cache()), folders.checkpoints / "llava"
     )
-    results = evaluate.measure(folders.features(), load_models(folders), folders.gallery(), captioner)
+    gallery, words = folders.gallery(), _words()
+    models = {}
+    for name, (head, trained) in load_models(folders).items():
+        file = folders.checkpoints / f"{name}-joint.safetensors"
+        native = evaluate.native_clips(JointSpace.load(file), gallery, words) if file.exists() else None
+        models[name] = evaluate.Measured(head, trained, native)
+    results = evaluate.measure(folders.features(), models, gallery, captioner)
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)
     print(evaluate.table(results))
 
 
 def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:
-    """Encoder name -> what turns layer statistics into its embedding, and its projector."""
-    from soundclip_demo.encoders.whisperclip import load_fusion
-
-    fusions = {
-        "whisper": projector.Whisper(),
-        "whisperclip": load_fusion(folders.checkpoints / "whisperclip-fusion.safetensors"),
-    }
+    """Encoder name -> what turns its stored features into its embedding, and its projector."""
     return {
-        name: (fusion, Projector.load(folders.checkpoints / f"{name}-projector.safetensors", _spec(name)))
-        for name, fusion in fusions.items()
+        name: (
+            projector.head(name, folders.checkpoints),
+            Projector.load(folders.checkpoints / f"{name}-projector.safetensors", _spec(folders, name)),
+        )
+        for name in ENCODERS
     }
 
 
 RECIPE: tuple[tuple[str, Callable[[Folders], None]], ...] = (
     ("features", make_features),
     ("gallery", embed_gallery),
+    ("encoder", train_encoders),
     ("projector", train_projectors),
     ("llava", train_llava),
     ("evaluate", run_evaluation),
@@ -160,10 +185,15 @@ def _tower(folders: Folders) -> vision.EfficientNetLite:
     return vision.load(weights.ensure("vision", default_cache()), statistics)
 
 
-def _spec(encoder: str) -> str:
-    """Hash of the encoder's spec, without running the encoder."""
-    from soundclip_demo.encoders import whisper, whisperclip
+def _words() -> Words:
+    return load_words(weights.ensure("language", default_cache()))
 
+
+def _spec(folders: Folders, encoder: str) -> str:
+    """Hash of the encoder's spec, without running the encoder."""
+    if encoder in FAMILIES:
+        file = folders.checkpoints / f"{encoder}.safetensors"
+        return checkpoint.retrained_spec(FAMILIES[encoder].kind, file).hash
     return {"whisper": whisper.SPEC, "whisperclip": whisperclip.SPEC}[encoder].hash
 
 
