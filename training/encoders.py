@@ -142,9 +142,11 @@ def _joint(family: Family, facing: Partners) -> JointSpace:
     if family.distilled:
         side = joint["picture"].requires_grad_(False)
         tokens = side.norm(torch.cat(facing.picture))
-        _, _, directions = torch.pca_lowrank(tokens, family.config.dim, niter=4)
-        side.linear.weight.copy_(directions.T)
-        side.linear.bias.copy_(-directions.T @ tokens.mean(0))
+        count = min(family.config.dim, *tokens.shape)
+        _, _, directions = torch.pca_lowrank(tokens, count, niter=4)
+        weight = nn.functional.pad(directions.T, (0, 0, 0, family.config.dim - count))
+        side.linear.weight.copy_(weight)
+        side.linear.bias.copy_(-weight @ tokens.mean(0))
     return joint
 
 

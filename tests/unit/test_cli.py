@@ -10,7 +10,7 @@ import pytest
 import toy
 
 from soundclip_demo import __main__
-from soundclip_demo.config import Config, config_of
+from soundclip_demo.config import Config, config_of, default_cache
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
@@ -24,7 +24,7 @@ def main(workspace: toy.Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
 
     def config_of(suite: str, gallery: Path | None = None) -> Config:
-        return workspace.config(suite=suite, gallery=gallery or workspace.gallery)
+        return workspace.config(suite=suite, gallery=gallery or workspace.gallery, cache=default_cache())
 
     monkeypatch.setattr(__main__, "config_of", config_of)
 
@@ -124,10 +124,10 @@ def test_embed_video_looks_at_the_middle_of_the_window(main: Main, engine: Engin
 def test_encoders_lists_both_suites(main: Main) -> None:
     rows = json.loads(main("encoders", "--json")[1])
     assert len(rows) == 12
-    assert sorted(row["name"] for row in rows if row["ready"]) == ["whisper", "whisperclip"]
+    assert [row["name"] for row in rows if row["ready"]] == list(ENCODERS)
     lines = main("encoders")[1].splitlines()
     assert len(lines) == 12
-    assert sum("not ready" in line for line in lines) == 10
+    assert sum("not ready" in line for line in lines) == 6
 
 
 def test_gallery_build_then_analyze(main: Main, clip_sound: Path, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_what_the_caller_can_mend(main: Main, clip_sound: Path, tmp_path: Path) 
         ["compare", words],
         ["analyze", clip_sound, "--blend", "1.5"],
         ["analyze", clip_sound, "--top", "0"],
-        ["analyze", clip_sound, "--encoder", "clap"],
+        ["analyze", clip_sound, "--suite", "paper"],
         ["analyze", clip_sound, "--gallery", tmp_path / "nowhere"],
         ["embed", clip_sound, words, "--out", out],
         ["embed-video", words, "--out", out],
