@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial as partial_of
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from soundclip_demo import weights
-from soundclip_demo.sources import Package
+from soundclip_demo.sources import Package, Web
 from soundclip_demo.weights import WeightsError
 
 MEMBER = "toy_model/data.bin"
@@ -272,6 +273,59 @@ def test_an_index_that_cannot_serve_it(index: Index, tmp_path: Path, listing: Ca
     index.listing = listing
     with pytest.raises(WeightsError):
         weights.ensure("toy", tmp_path)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address it is served at."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial_of(quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def web(site: tuple[Path, str], digests: dict[str, str | None], convert: Callable | None) -> Web:
+    files = tuple((f"{site[1]}/{name}", digest) for name, digest in digests.items())
+    return Web(files, convert, "Web model", "MIT", 1)
+
+
+def test_files_of_the_web_keep_their_names(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site[0] / "config.json").write_text("{}")
+    (site[0] / "model.safetensors").write_bytes(DATA)
+    source = web(site, {"config.json": None, "model.safetensors": hashlib.sha256(DATA).hexdigest()}, None)
+    monkeypatch.setattr(weights, "SOURCES", {"toy": source})
+    folder = weights.ensure("toy", tmp_path / "cache")
+    assert sorted(file.name for file in folder.iterdir()) == ["config.json", "manifest.json", "model.safetensors"]
+    assert (folder / "model.safetensors").read_bytes() == DATA
+    assert left_over(tmp_path / "cache") == []
+    assert replace(source, files=source.files[:1]).key != source.key
+
+
+def test_a_pickled_original_is_converted_and_dropped(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site[0] / "model.pt").write_bytes(DATA)
+    monkeypatch.setattr(weights, "SOURCES", {"toy": web(site, {"model.pt": None}, convert)})
+    folder = weights.ensure("toy", tmp_path / "cache")
+    assert (folder / "model.safetensors").read_bytes() == DATA[::-1]
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_another_file_than_the_pinned_one_is_refused(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site[0] / "model.pt").write_bytes(DATA + b"!")
+    digest = hashlib.sha256(DATA).hexdigest()
+    monkeypatch.setattr(weights, "SOURCES", {"toy": web(site, {"model.pt": digest}, convert)})
+    with pytest.raises(WeightsError, match="Web model is not the file it should be"):
+        weights.ensure("toy", tmp_path / "cache")
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_a_file_that_is_not_there_is_said(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "SOURCES", {"toy": web(site, {"gone.pt": None}, convert)})
+    with pytest.raises(WeightsError, match="Web model could not be fetched"):
+        weights.ensure("toy", tmp_path / "cache")
 
 
 def test_every_source_is_pinned() -> None:
