@@ -44,11 +44,6 @@ def load(folder: Path, device: torch.device, four_bit: bool) -> Captioner:
     return Captioner(llava, AutoTokenizer.from_pretrained(folder), MISTRAL)
 
 
-def tower(captioner: Captioner, folder: Path) -> clip.ClipTower:
-    """The CLIP tower inside a loaded captioner: its weights are in memory once."""
-    return clip.ClipTower(captioner.llava.model.vision_tower, clip.processor(folder))
-
-
 def require_room(weights: int, free: int, device: torch.device, four_bit: bool) -> bool:
     """Whether to load in 4 bits: where it is asked for, or where a GPU holds no more.
 

@@ -9,19 +9,19 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pro
 from torch import Tensor
 from transformers import CLIPVisionConfig, LlavaNextConfig, LlavaNextForConditionalGeneration, MistralConfig
 
+from soundclip_demo import clip
+from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import DEFAULT_PROMPT
 
 WIDTH = 32  # of the CLIP tower
 IMAGE = "<image>"
 GRID = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
-# chat_template.json of llava-hf/llava-v1.6-mistral-7b-hf, its user turn
+# the published chat format of a user's turn, for content that has its picture first
 CHAT = (
-    "{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' }}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] }}{% endfor %}"
-    "{{ ' [/INST]' }}{% endif %}{% endfor %}"
+    "{% for turn in messages %}[INST] {% for part in turn.content %}"
+    "{{ '<image>\n' if part.type == 'image' else part.text }}{% endfor %} [/INST]{% endfor %}"
 )
-# its preprocessor_config.json
+# the settings of the published preprocessor_config.json
 PREPROCESSOR = {
     "aspect_ratio_setting": "anyres",
     "crop_size": {"height": 336, "width": 336},
@@ -144,3 +144,8 @@ def checkpoint(folder: Path, hub: bool = True, shards: int = 3, **changes: Tenso
     tensors = {hub_name(name) if hub else name: tensor for name, tensor in state(image).items()} | changes
     write_weights(folder, {name: tensor for name, tensor in tensors.items() if tensor is not None}, shards)
     return folder
+
+
+def tower(captioner: Captioner, folder: Path) -> clip.ClipTower:
+    """The CLIP tower inside a loaded captioner."""
+    return clip.ClipTower(captioner.llava.model.vision_tower, clip.processor(folder))

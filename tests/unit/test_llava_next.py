@@ -45,7 +45,7 @@ def processor(folder: Path, captioner: Captioner) -> LlavaNextProcessor:
 @pytest.fixture(scope="module")
 def seen(folder: Path, captioner: Captioner) -> tuple[torch.Tensor, torch.Tensor]:
     """A sound's token [D] and a picture's patches [576, D]."""
-    _, patches = llava_next.tower(captioner, folder).look([toy.picture(5, (400, 300))])
+    _, patches = toy_llava.tower(captioner, folder).look([toy.picture(5, (400, 300))])
     return torch.randn(toy_llava.WIDTH, generator=torch.Generator().manual_seed(0)), patches[0]
 
 
@@ -166,7 +166,7 @@ def test_it_runs_in_16_bits(folder: Path, seen: tuple[torch.Tensor, torch.Tensor
     with torch.inference_mode():
         assert captioner.embed(visual(seen, 15), DEFAULT_PROMPT).dtype == torch.bfloat16
     assert len(list(captioner.stream(visual(seen, 15), DEFAULT_PROMPT, 4))) > 0
-    tokens, _ = llava_next.tower(captioner, folder).look([toy.picture(5)])
+    tokens, _ = toy_llava.tower(captioner, folder).look([toy.picture(5)])
     assert tokens.dtype == torch.float32
 
 
@@ -181,7 +181,7 @@ def test_both_namings_are_the_same_model(
 
 
 def test_the_tower_inside_serves_as_clip_tower(captioner: Captioner, folder: Path) -> None:
-    inside, alone = llava_next.tower(captioner, folder), clip.load(folder, CPU, torch.float32)
+    inside, alone = toy_llava.tower(captioner, folder), clip.load(folder, CPU, torch.float32)
     assert inside.model is captioner.llava.model.vision_tower
     for ours, theirs in zip(inside.look([toy.picture(5)]), alone.look([toy.picture(5)]), strict=True):
         assert torch.equal(ours, theirs)
