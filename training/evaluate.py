@@ -106,8 +106,11 @@ def _words(text: str) -> str:
     return f" {' '.join(''.join(c if c.isalnum() else ' ' for c in text.lower()).split())} "
 
 
-def write_all(captioner: Captioner, tokens: Tensor, batch: int = 32) -> list[str]:
-    """Greedy captions of audio tokens [N, D], nothing else seen."""
+def write_all(captioner: Captioner, tokens: Tensor, batch: int = 128) -> list[str]:
+    """Greedy captions of audio tokens [N, D], nothing else seen.
+
+    A word costs one pass over the language model's weights, for one caption or for a hundred.
+    """
     captions = []
     for i in tqdm(range(0, len(tokens), batch), desc="captions", unit="batch"):
         asked = torch.cat([captioner.embed(token[None], DEFAULT_PROMPT) for token in tokens[i : i + batch]])
