@@ -165,7 +165,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     pickled = cache / "authors.pt"
     torch.save(state | {"visual.proj": torch.zeros(2), "text_model.embeddings.position_ids": torch.arange(3)}, pickled)
     toy.install(f"{name}-paper", cache, lambda folder: _converted(name, pickled, folder))
-    return name, Config(suite="paper", cache=cache), state
+    return name, Config(suite="paper", cache=cache, checkpoints=cache), state
 
 
 def _converted(name: str, pickled: Path, folder: Path) -> Path:
