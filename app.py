@@ -5,6 +5,7 @@ The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can s
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from soundclip_demo.config import Config, config_of
@@ -20,6 +21,10 @@ def parse() -> argparse.Namespace:
     )
     suite = os.environ.get("SOUNDCLIP_SUITE", Config.suite)
     parser.add_argument("--suite", choices=list(SUITES), default=suite)
+    parser.add_argument(
+        "--encoders-kept", type=int, default=Config.encoders_kept, help="audio encoders in memory at a time"
+    )
+    parser.add_argument("--four-bit", action="store_true", help="the paper suite's LLaVA in 4 bits (bitsandbytes)")
     parser.add_argument("--host", default=host)
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument(
@@ -36,7 +41,8 @@ def main() -> None:
     from soundclip_demo.ui import build, launch_options
 
     try:
-        engine = Engine(config_of(flags.suite, flags.gallery))
+        config = config_of(flags.suite, flags.gallery)
+        engine = Engine(replace(config, encoders_kept=max(1, flags.encoders_kept), four_bit=flags.four_bit))
     except UserError as problem:
         raise SystemExit(str(problem)) from None
     engine.warm()

@@ -30,10 +30,6 @@ class Words:
     def __init__(self, tokenizer, table: Tensor) -> None:
         self._tokenizer, self._table = tokenizer, table
 
-    @property
-    def width(self) -> int:
-        return self._table.shape[1]
-
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """N texts -> [N, width]; words count, their order does not."""
         ids = [self._tokenizer(f" {text}", add_special_tokens=False).input_ids for text in texts]
