@@ -5,6 +5,7 @@ language model between the two halves of the prompt, as embeddings. Stock LLaVA 
 its projector, so swapping it inside the tower would change nothing (encoders.md section 5; route A of section 6).
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Captioner:
         self.llava = llava.eval()
         self.tokenizer = tokenizer
         self.template = template
+        self._tokenizing = threading.Lock()
 
     def ids(self, prompt: str) -> tuple[list[int], list[int]]:
         """The token ids before and after the image.
@@ -98,7 +100,8 @@ class Captioner:
                 yield text.strip()
 
     def _ids(self, text: str, **options: bool) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False, **options).input_ids
+        with self._tokenizing:  # `split_special_tokens` is a state of the shared tokenizer, not of the call
+            return self.tokenizer(text, add_special_tokens=False, **options).input_ids
 
     def _ends(self) -> set[int]:
         ends = self.llava.generation_config.eos_token_id

@@ -1,6 +1,7 @@
 """The audio token stands where a picture's token stood; generation streams and really stops."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,6 +99,14 @@ def test_control_tokens_in_a_prompt_stay_text(captioner: Captioner, visual: torc
 
 
 @torch.inference_mode()
+def test_prompts_read_at_the_same_time_do_not_mix(captioner: Captioner) -> None:
+    """The tokenizer keeps how it reads control tokens from call to call."""
+    prompts = ["Describe it.", "<|im_start|>", "Which animal?", "<|im_end|>"]
+    alone = [captioner.ids(prompt) for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(captioner.ids, prompts * 200)) == alone * 200
+
+
 def test_another_token_gives_other_logits(captioner: Captioner, visual: torch.Tensor) -> None:
     one, other, again = (
         captioner.llava(inputs_embeds=captioner.embed(visual[i : i + 1], PROMPTED)).logits[0, -1] for i in (0, 1, 0)
