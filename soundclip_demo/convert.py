@@ -5,8 +5,12 @@ Every function reads one file, writes one folder, and unpickles nothing but plai
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = 1  # part of the cache folder's name: raise it when a conversion changes
 
@@ -134,44 +138,58 @@ def smollm2(data: Path, out: Path) -> None:
     model.save_pretrained(out)
 
 
-def plain_state(data: Path, out: Path, *prefixes: str) -> None:
-    """A pickled state dict -> `model.safetensors` with the keys of these prefixes, under their own names."""
+_COUNTED = ("position_ids", "token_type_ids")  # 0, 1, 2, ... and zeros: older files store what networks make
+
+
+def _tensors(data: Path, *prefixes: str) -> "dict[str, Tensor]":
+    """The tensors of a state dict, pickled or not, whose names begin with one of `prefixes`."""
     import torch
+    from safetensors import safe_open
+
+    if data.suffix == ".safetensors":
+        with safe_open(data, "pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys() if name.startswith(prefixes)}
+    state = torch.load(data, map_location="cpu", weights_only=True, mmap=True)
+    return {name: tensor.contiguous() for name, tensor in state.items() if name.startswith(prefixes)}
+
+
+def _save(state: "dict[str, Tensor]", file: Path, less: str = "") -> None:
+    """Writes tensors as safetensors, under their names without the prefix `less`."""
     from safetensors.torch import save_file
 
-    state = torch.load(data, map_location="cpu", weights_only=True, mmap=True)
-    kept = {name: tensor.contiguous() for name, tensor in state.items() if name.startswith(prefixes)}
-    save_file(kept, out / "model.safetensors")
+    save_file({n.removeprefix(less): tensor for n, tensor in state.items() if not n.endswith(_COUNTED)}, file)
 
 
-def clap_audio(data: Path, out: Path) -> None:
-    """CLAP's sound side."""
-    plain_state(data, out, "audio_model.", "audio_projection.")
+def clap(data: Path, out: Path) -> None:
+    """CLAP's sound side, and its text side."""
+    _save(_tensors(data, "audio_model.", "audio_projection."), out / "model.safetensors")
+    _save(_tensors(data, "text_model.", "text_projection."), out / "texts.safetensors")
 
 
-def imagebind_audio(data: Path, out: Path) -> None:
+def imagebind(data: Path, out: Path) -> None:
     """One of ImageBind's six towers."""
     parts = ("modality_preprocessors", "modality_trunks", "modality_heads", "modality_postprocessors")
-    plain_state(data, out, *(f"{part}.audio." for part in parts))
+    _save(_tensors(data, *(f"{part}.audio." for part in parts)), out / "model.safetensors")
 
 
-def wav2clip_audio(data: Path, out: Path) -> None:
+def wav2clip(data: Path, out: Path) -> None:
     """Wav2CLIP without what only its training needed."""
-    plain_state(data, out, "audio_encoder.", "audio_transform.")
+    _save(_tensors(data, "audio_encoder.", "audio_transform."), out / "model.safetensors")
 
 
-def audioclip_audio(data: Path, out: Path) -> None:
-    """AudioCLIP's audio tower."""
-    plain_state(data, out, "audio.")
+def audioclip(data: Path, out: Path) -> None:
+    """AudioCLIP's audio tower, and the ResNet of CLIP that stands beside it in the file."""
+    _save(_tensors(data, "audio."), out / "model.safetensors")
+    _save(_tensors(data, "visual."), out / "pictures.safetensors", less="visual.")
+
+
+def clip_pictures(data: Path, out: Path) -> None:
+    """transformers' CLIP -> its picture side."""
+    _save(_tensors(data, "vision_model.", "visual_projection."), out / "model.safetensors")
 
 
 def whisper_encoder(data: Path, out: Path) -> None:
     """transformers' Whisper -> its encoder alone in float16, in the names of `WhisperEncoder`."""
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    with safe_open(data, "pt") as model:
-        prefix = "model.encoder."
-        names = [name for name in model.keys() if name.startswith(prefix)]
-        state = {name.removeprefix(prefix): model.get_tensor(name).half() for name in names}
-    save_file(state, out / "model.safetensors")
+    prefix = "model.encoder."
+    state = {name: tensor.half() for name, tensor in _tensors(data, prefix).items()}
+    _save(state, out / "model.safetensors", less=prefix)

@@ -88,7 +88,8 @@ class Web:
 
     Attributes:
         files: address and SHA-256 of each. An address of the hub holds a revision, which pins small files as well.
-        convert: turns the first file into a folder of safetensors; None keeps all files as they are.
+        convert: turns the first file into a folder of safetensors; None keeps it as it is, like all the others.
+        suite: the one whose demo needs it; "" for what only measuring needs.
     """
 
     files: tuple[tuple[str, str | None], ...]
@@ -112,9 +113,8 @@ class Web:
     def unpack(self, files: list[Path], scratch: Path, out: Path, check: Callable[[Path, str, str], None]) -> None:
         if self.convert:
             self.convert(files[0], out)
-        else:
-            for file in files:
-                shutil.move(file, out / file.name.removeprefix(f"{self.key}-"))
+        for file in files[1:] if self.convert else files:
+            shutil.move(file, out / file.name.removeprefix(f"{self.key}-"))
 
 
 def _locate(address: str, client: httpx.Client) -> Located:
@@ -175,9 +175,12 @@ SOURCES = {
         files=_hub(
             "laion/clap-htsat-unfused",
             "8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a",
-            **{"pytorch_model.bin": "1cd3c601bc4afe0fa87be3de4c13dd2cfadd249fac1e29acf74a9b296c3219bb"},
+            **{
+                "pytorch_model.bin": "1cd3c601bc4afe0fa87be3de4c13dd2cfadd249fac1e29acf74a9b296c3219bb",
+                "tokenizer.json": "77ef92283d67f0d97e1454909a964afcbfa2019f0fb9f18f8e88d5c25c3ba729",
+            },
         ),
-        convert=convert.clap_audio,
+        convert=convert.clap,
         title="CLAP (laion/clap-htsat-unfused)",
         licence="Apache-2.0",
         megabytes=615,
@@ -200,7 +203,7 @@ SOURCES = {
                 "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
             ),
         ),
-        convert=convert.imagebind_audio,
+        convert=convert.imagebind,
         title="ImageBind (imagebind_huge), audio tower",
         licence="CC-BY-NC-SA-4.0: not for commercial use",
         megabytes=4804,
@@ -210,7 +213,7 @@ SOURCES = {
         files=(
             ("https://github.com/descriptinc/lyrebird-wav2clip/releases/download/v0.1.0-alpha/Wav2CLIP.pt", None),
         ),
-        convert=convert.wav2clip_audio,
+        convert=convert.wav2clip,
         title="Wav2CLIP",
         licence="MIT",
         megabytes=47,
@@ -223,10 +226,34 @@ SOURCES = {
                 "1921885b6c3b5de0619f2ef4a9700ecbade758a398b34eb064230c30baef0c75",
             ),
         ),
-        convert=convert.audioclip_audio,
-        title="AudioCLIP (partial training), audio tower",
+        convert=convert.audioclip,
+        title="AudioCLIP (partial training), audio tower and CLIP's ResNet-50",
         licence="MIT",
         megabytes=537,
+    ),
+    "vit-h-14": Web(  # where ImageBind's sounds meet pictures
+        files=_hub(
+            "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+            "1c2b8495b28150b8a4922ee1c8edee224c284c0c",
+            **{"model.safetensors": "036e6e2bd49697511f4f8b8cb5ee465f93025f7a69a145eadeb9a881ace9b18d"},
+        ),
+        convert=convert.clip_pictures,
+        title="CLIP ViT-H/14 (laion/CLIP-ViT-H-14-laion2B-s32B-b79K), picture side",
+        licence="MIT",
+        megabytes=3945,
+        suite="",
+    ),
+    "vit-b-32": Web(  # where Wav2CLIP's do; the revision is the safetensors copy of the authors' file
+        files=_hub(
+            "openai/clip-vit-base-patch32",
+            "b33cedfd0df4e43b8238760678fcc89e1a0d38b3",
+            **{"model.safetensors": "99d28a652e6ec46629ab7047a0ac82c69b1fe11e0ce672c43af65d3a9a3fc05d"},
+        ),
+        convert=convert.clip_pictures,
+        title="CLIP ViT-B/32 (openai/clip-vit-base-patch32), picture side",
+        licence="MIT",
+        megabytes=605,
+        suite="",
     ),
     "llava-paper": Web(
         files=_hub(

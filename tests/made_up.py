@@ -72,3 +72,10 @@ def _window(length: int, cosines: tuple[float, ...]) -> np.ndarray:
     """A periodic window that is an alternating sum of cosines."""
     turn = 2 * math.pi * np.arange(length) / length
     return sum((-1) ** k * cosine * np.cos(k * turn) for k, cosine in enumerate(cosines))
+
+
+def pixels(dtype: torch.dtype = torch.float32) -> Tensor:
+    """Two different pictures [2, 3, 224, 224] as a CLIP network reads them: waves, values within 2.3."""
+    y, x = np.mgrid[:224, :224] / 224
+    waves = [[np.sin((3 + 2 * c) * x + (9 - c) * i * y) + np.cos(31 * x * y + c + i) for c in range(3)] for i in (1, 2)]
+    return torch.from_numpy(1.15 * np.array(waves, np.float32)).to(dtype)

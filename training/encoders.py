@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from soundclip_demo.encoders import checkpoint
-from soundclip_demo.encoders.joint import JointSpace, Side, Words
+from soundclip_demo.encoders.joint import Side, Sides, Words
 
 from .corpus import Category
 from .families import FAMILIES, Family
@@ -57,7 +57,7 @@ def partners(targets: dict[str, Tensor], known: dict[str, Category], words: Word
 
 def train(
     encoder: str, features: Features, targets: dict[str, Tensor], facing: Partners, config: Config = Config()
-) -> tuple[nn.Module, JointSpace, list[dict[str, float]]]:
+) -> tuple[nn.Module, Sides, list[dict[str, float]]]:
     """Trains on the train split and keeps the epoch with the lowest validation loss.
 
     Returns:
@@ -128,7 +128,7 @@ def embed(encoder: str, tower: nn.Module, features: Features, batch: int = 32) -
     np.save(features.folder / f"{encoder}-embeddings.npy", made)
 
 
-def save(folder: Path, encoder: str, tower: nn.Module, joint: JointSpace, card: dict) -> None:
+def save(folder: Path, encoder: str, tower: nn.Module, joint: Sides, card: dict) -> None:
     """Writes `<encoder>.safetensors` and the sides of its space as `<encoder>-joint.safetensors`."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save(folder / f"{encoder}.safetensors", tower, FAMILIES[encoder].config, card)
@@ -136,9 +136,9 @@ def save(folder: Path, encoder: str, tower: nn.Module, joint: JointSpace, card: 
     save_file(state, folder / f"{encoder}-joint.safetensors", {"card": json.dumps(card)})
 
 
-def _joint(family: Family, facing: Partners) -> JointSpace:
+def _joint(family: Family, facing: Partners) -> Sides:
     """Fresh sides; that of a distilled encoder's pictures is fixed to their principal directions."""
-    joint = JointSpace({side: Side(getattr(facing, side)[0].shape[1], family.config.dim) for side in family.sides})
+    joint = Sides({side: Side(getattr(facing, side)[0].shape[1], family.config.dim) for side in family.sides})
     if family.distilled:
         side = joint["picture"].requires_grad_(False)
         tokens = side.norm(torch.cat(facing.picture))

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import DEFAULT_PROMPT
-from soundclip_demo.encoders.joint import JointSpace, Words
+from soundclip_demo.encoders.joint import JointSpace
 from soundclip_demo.gallery import Gallery
 from soundclip_demo.projection import Projector, blend
 
@@ -61,12 +62,12 @@ def retrieval(sounds: Tensor, clips: Tensor, wanted: list[str], gallery: Gallery
     }
 
 
-def native_clips(joint: JointSpace, gallery: Gallery, words: Words) -> Tensor:
-    """The gallery in an encoder's own space, [C, J]: by the clips' pictures, or by their captions without a picture
-    side."""
-    if "picture" in joint:
-        return joint["picture"](torch.from_numpy(gallery.tokens))
-    return joint["text"](words([clip.caption for clip in gallery.clips]))
+def native_clips(joint: JointSpace, gallery: Gallery) -> Tensor:
+    """The gallery in an encoder's own space, [C, J]: by the clips' posters, or by their captions where pictures have
+    no side in it."""
+    if joint.pictures:
+        return torch.cat([joint.pictures([Image.open(clip.poster)]) for clip in gallery.clips])
+    return joint.texts([clip.caption for clip in gallery.clips])
 
 
 def chance(wanted: list[str], gallery: Gallery, top: int) -> float:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from soundclip_demo import gallery_build, vision, weights
 from soundclip_demo import llava as compact_llava
-from soundclip_demo.config import default_cache
+from soundclip_demo.config import Config, default_cache
 from soundclip_demo.encoders import ENCODERS, checkpoint, whisper, whisperclip
-from soundclip_demo.encoders.joint import JointSpace, Words, load_words
+from soundclip_demo.encoders import load as load_encoder
+from soundclip_demo.encoders.joint import Words, load_words
 from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.projection import Projector
 from soundclip_demo.suites import SUITES
@@ -147,12 +148,11 @@ def run_evaluation(folders: Folders) -> None:
     captioner = compact_llava.load(
         _tower(folders), weights.ensure("language", default_cache()), folders.checkpoints / "llava"
     )
-    gallery, words = folders.gallery(), _words()
-    models = {}
+    gallery, models = folders.gallery(), {}
+    config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
     for name, (head, trained) in load_models(folders).items():
-        file = folders.checkpoints / f"{name}-joint.safetensors"
-        native = evaluate.native_clips(JointSpace.load(file), gallery, words) if file.exists() else None
-        models[name] = evaluate.Measured(head, trained, native)
+        opened = load_encoder(name, config).joint
+        models[name] = evaluate.Measured(head, trained, opened and evaluate.native_clips(opened(), gallery))
     results = evaluate.measure(folders.features(), models, gallery, captioner)
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)

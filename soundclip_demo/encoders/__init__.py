@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from ..suites import SUITES, Fetch, device
 
 if TYPE_CHECKING:
     from .base import Encoder, Kind
+    from .joint import JointSpace
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class Variant:
         needs: the checkpoint it is fetched from, a name in `weights.SOURCES`; "" for one that is bundled.
         files: endings of the trained files it cannot do without: `<name><ending>.safetensors`.
         title: said after the encoder's own.
+        joint: opens the space it shares with pictures or words, where there is one.
     """
 
     load: Callable[[str, Fetch, Config], "Encoder"]
     needs: str = ""
     files: tuple[str, ...] = ()
     title: str = ""
+    joint: "Callable[[str, Fetch, Config], JointSpace] | None" = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,17 @@ def _published(name: str, fetch: Fetch, config: Config) -> "Encoder":
     return encoder
 
 
+def _retrained_joint(name: str, fetch: Fetch, config: Config) -> "JointSpace":
+    from . import joint
+
+    tower = SUITES["compact"].tower(fetch, config)
+    return joint.retrained(trained(f"{name}-joint", config), tower, fetch("language"))
+
+
+def _published_joint(name: str, fetch: Fetch, config: Config) -> "JointSpace":
+    return import_module(f".{name}", __package__).joint(fetch, device())
+
+
 def _whisper(name: str, fetch: Fetch, config: Config) -> "Encoder":
     from . import whisper
 
@@ -101,8 +116,8 @@ def _whisperclip_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
 def _family(name: str, condition: str = "") -> dict[str, Variant]:
     """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other."""
     return {
-        "compact": Variant(_retrained, files=("",), title=" (compact retrain)"),
-        "paper": Variant(_published, needs=f"{name}-paper", title=condition),
+        "compact": Variant(_retrained, files=("",), title=" (compact retrain)", joint=_retrained_joint),
+        "paper": Variant(_published, needs=f"{name}-paper", title=condition, joint=_published_joint),
     }
 
 
@@ -143,7 +158,11 @@ def load(name: str, config: Config, fetch: Fetch | None = None) -> "Encoder":
         CheckpointError: its checkpoint is not the one the network needs.
     """
     fetch = fetch or (lambda source: weights.ensure(source, config.cache))
-    return ENCODERS[name].variants[config.suite].load(name, fetch, config)
+    variant = ENCODERS[name].variants[config.suite]
+    encoder = variant.load(name, fetch, config)
+    if variant.joint:
+        encoder.joint = partial(variant.joint, name, fetch, config)
+    return encoder
 
 
 def trained(name: str, config: Config) -> Path:

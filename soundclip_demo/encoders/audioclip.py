@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..suites import Fetch
 from .base import Kind
+from .joint import JointSpace
 
 SAMPLE_RATE = 44_100
 INTEGER_SCALE = 32_768  # the network was trained on 16-bit units; fed [-1, 1] it would see everything 90 dB lower
@@ -195,6 +197,14 @@ def _stage(inside: int, outside: int, blocks: int, stride: int, cardinality: int
         Bottleneck(inside, outside, stride, cardinality),
         *(Bottleneck(outside, outside, 1, cardinality) for _ in range(blocks - 1)),
     )
+
+
+def joint(fetch: Fetch, device: torch.device) -> JointSpace:
+    """The space of the published sounds: pictures, by CLIP's ResNet-50, which partial training left unchanged."""
+    from . import pictures
+
+    file = fetch("audioclip-paper") / "pictures.safetensors"
+    return pictures.joint(pictures.ModifiedResNet(), file, device)
 
 
 AUDIOCLIP = Kind(

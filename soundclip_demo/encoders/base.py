@@ -4,12 +4,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..config import WINDOW_SECONDS
+
+if TYPE_CHECKING:
+    from .joint import JointSpace
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,15 @@ class Encoder(Protocol):
 
     `encode` takes windows float32 [N, T] at `sample_rate` and gives embeddings float32 [N, dim]; the same
     window gives the same embedding alone and in a batch.
+
+    `joint` opens the space that embeddings share with pictures or texts; None where there is none. It is opened when
+    asked for: the published picture sides are larger than the encoders.
     """
 
     spec: EncoderSpec
     sample_rate: int
     dim: int
+    joint: "Callable[[], JointSpace] | None"
 
     def encode(self, windows: Tensor) -> Tensor: ...
 
@@ -85,6 +92,8 @@ class Kind:
 
 class TowerEncoder:
     """The encoder that a tower is, once its weights are loaded."""
+
+    joint: "Callable[[], JointSpace] | None" = None
 
     def __init__(self, tower: Tower, spec: EncoderSpec) -> None:
         self.tower, self.spec = tower, spec

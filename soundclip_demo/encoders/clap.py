@@ -4,13 +4,27 @@ transformers' own classes with the settings of `laion/clap-htsat-unfused`; those
 section 3.2). Unfused and with windows of at most the network's own length nothing in it is random.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import ClapAudioConfig, ClapAudioModelWithProjection, ClapFeatureExtractor
+from transformers import (
+    ClapAudioConfig,
+    ClapAudioModelWithProjection,
+    ClapFeatureExtractor,
+    ClapTextConfig,
+    ClapTextModelWithProjection,
+    PreTrainedTokenizerFast,
+)
 
+from ..suites import Fetch
 from .base import Kind
+from .checkpoint import load_strict
+from .joint import JointSpace
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,41 @@ class ClapTower(nn.Module):
         """Log-mel -> unit vectors [N, dim] in the space of CLAP's text side."""
         pooled = self.audio_model(input_features=features).pooler_output
         return F.normalize(self.audio_projection(pooled), dim=-1)
+
+
+def joint(fetch: Fetch, device: torch.device) -> JointSpace:
+    """The space of the published sounds: descriptions, by CLAP's own text side."""
+    return JointSpace(texts=load_texts(fetch("clap-paper"), device))
+
+
+def load_texts(
+    folder: Path, device: torch.device, config: ClapTextConfig | None = None
+) -> Callable[[Sequence[str]], Tensor]:
+    """CLAP's text side: N texts -> unit vectors [N, dim] in the space of its sounds.
+
+    Args:
+        folder: with `texts.safetensors` and `tokenizer.json`.
+        config: the published one if None.
+
+    Raises:
+        CheckpointError: a key is missing, extra or of another shape.
+    """
+    config = config or ClapTextConfig()
+    model = ClapTextModelWithProjection(config)
+    tables = {name: tensor for name, tensor in model.state_dict().items() if tensor.dtype == torch.long}
+    load_strict(model, tables | load_file(folder / "texts.safetensors"), "CLAP's text side").to(device)
+    longest = config.max_position_embeddings - config.pad_token_id - 1  # positions begin after the padding's own
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), pad_token="<pad>", model_max_length=longest
+    )
+
+    @torch.inference_mode()
+    def texts(given: Sequence[str]) -> Tensor:
+        ids = tokenizer(list(given), padding=True, truncation=True, return_tensors="pt").to(device)
+        embeds = model(input_ids=ids.input_ids, attention_mask=ids.attention_mask).text_embeds
+        return F.normalize(embeds, dim=-1).cpu()
+
+    return texts
 
 
 CLAP = Kind(

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.compliance import kaldi
 
+from ..suites import Fetch
 from .base import Kind
+from .joint import JointSpace
 
 SAMPLE_RATE = 16_000
 MEAN, DEVIATION = -4.268, 9.138  # of the log filter banks that the published network was trained on
@@ -175,6 +177,25 @@ class ImageBindTower(nn.Module):
         # The padding is 0 in log units, which is loud, and it is padded before the normalising: both as published.
         bank = F.pad(bank, (0, 0, 0, self.config.frames - len(bank)))
         return (bank.T - MEAN) / DEVIATION
+
+
+def joint(fetch: Fetch, device: torch.device) -> JointSpace:
+    """The space of the published sounds: pictures, by the CLIP ViT-H/14 of OpenCLIP that ImageBind left unchanged."""
+    from transformers import CLIPVisionConfig
+
+    from . import pictures
+
+    file = fetch("vit-h-14") / "model.safetensors"
+    config = CLIPVisionConfig(
+        hidden_size=1280,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=16,
+        patch_size=14,
+        projection_dim=1024,
+        hidden_act="gelu",
+    )
+    return pictures.joint(pictures.VisionTransformer(config), file, device)
 
 
 IMAGEBIND = Kind(

@@ -1,15 +1,31 @@
 """The space an encoder shares with pictures or words, where retrieval is called native.
 
-The compact retrains share theirs with the CLIP tower's tokens and with bags of SmolLM2's word embeddings.
+The compact retrains share theirs with the CLIP tower's tokens and with bags of SmolLM2's word embeddings; the published
+encoders with CLIP's pictures (`pictures.py`) or, CLAP, with its own text tower (`clap.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..suites import VisionTower
+
+
+@dataclass(frozen=True)
+class JointSpace:
+    """What an encoder's embeddings are compared with, by cosine: N pictures or N texts -> unit vectors [N, dim]."""
+
+    pictures: "Callable[[list[Image.Image]], Tensor] | None" = None
+    texts: Callable[[Sequence[str]], Tensor] | None = None
 
 
 class Side(nn.Module):
@@ -36,17 +52,38 @@ class Words:
         return torch.stack([self._table[row].mean(0) for row in ids])
 
 
-class JointSpace(nn.ModuleDict):
-    """The sides an encoder was trained with: `picture`, `text` or both."""
+class Sides(nn.ModuleDict):
+    """The sides a compact retrain was trained with: `picture`, `text` or both."""
 
     @classmethod
-    def load(cls, file: Path) -> "JointSpace":
+    def load(cls, file: Path) -> "Sides":
         state = {name: tensor.float() for name, tensor in load_file(file).items()}
         sides = {name.split(".")[0] for name in state}
         shapes = {side: state[f"{side}.linear.weight"].shape for side in sorted(sides)}
-        joint = cls({side: Side(inputs, dim) for side, (dim, inputs) in shapes.items()})
-        joint.load_state_dict(state)
-        return joint.eval()
+        opened = cls({side: Side(inputs, dim) for side, (dim, inputs) in shapes.items()})
+        opened.load_state_dict(state)
+        return opened.eval()
+
+
+def retrained(file: Path, tower: "VisionTower", language: Path) -> JointSpace:
+    """The space of a compact retrain.
+
+    Args:
+        file: where its sides are.
+        tower: looks at the pictures.
+        language: folder of the model whose word embeddings stand for texts.
+    """
+    sides = Sides.load(file)
+
+    @torch.inference_mode()
+    def pictures(images: "list[Image.Image]") -> Tensor:
+        return sides["picture"](tower.look(images)[0])
+
+    @torch.inference_mode()
+    def texts(given: Sequence[str]) -> Tensor:
+        return sides["text"](load_words(language)(given))
+
+    return JointSpace(pictures if "picture" in sides else None, texts if "text" in sides else None)
 
 
 def load_words(language: Path) -> Words:

@@ -6,11 +6,14 @@ arXiv:2110.11499. Code and weights are MIT. The module names are the ones in the
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.transforms import Spectrogram
 
+from ..suites import Fetch
 from .base import Kind
+from .joint import JointSpace
 
 SAMPLE_RATE = 16_000
 POWER_FLOOR = 1e-7  # all that makes the loudness of the waveform matter
@@ -123,6 +126,28 @@ def _stage(inside: int, outside: int, blocks: int, stride: int) -> nn.Sequential
     return nn.Sequential(
         BasicBlock(inside, outside, stride), *(BasicBlock(outside, outside, 1) for _ in range(blocks - 1))
     )
+
+
+def joint(fetch: Fetch, device: torch.device) -> JointSpace:
+    """The space of the published sounds: pictures, by CLIP ViT-B/32.
+
+    An assumption: the authors never name their CLIP, but its width and their demo's default point here.
+    """
+    from transformers import CLIPVisionConfig
+
+    from . import pictures
+
+    file = fetch("vit-b-32") / "model.safetensors"
+    config = CLIPVisionConfig(
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        patch_size=32,
+        projection_dim=512,
+        hidden_act="quick_gelu",
+    )
+    return pictures.joint(pictures.VisionTransformer(config), file, device)
 
 
 WAV2CLIP = Kind(

@@ -75,6 +75,7 @@ class Whisper:
     """The last layer, after Whisper's final norm, averaged over time."""
 
     sample_rate = SAMPLE_RATE
+    joint = None
 
     def __init__(self, trunk: WhisperEncoder, spec: EncoderSpec) -> None:
         self.trunk, self.spec = trunk, spec

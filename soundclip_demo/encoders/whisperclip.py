@@ -81,6 +81,7 @@ class WhisperClip:
     """Whisper's trunk with a learned fusion of its layers."""
 
     sample_rate = SAMPLE_RATE
+    joint = None
 
     def __init__(self, trunk: WhisperEncoder, fusion: Fusion, spec: EncoderSpec) -> None:
         self.trunk, self.fusion, self.spec = trunk, fusion, spec

@@ -1,4 +1,4 @@
-"""Our towers against what the authors' code gave for the same sounds and made-up weights (`tests/data/parity`)."""
+"""Our towers against what the authors' code gave for the same inputs and made-up weights (`tests/data/parity`)."""
 
 import copy
 import json
@@ -16,6 +16,7 @@ from soundclip_demo.encoders import checkpoint
 from soundclip_demo.encoders.audioclip import AudioClipConfig, AudioClipTower
 from soundclip_demo.encoders.base import Tower
 from soundclip_demo.encoders.imagebind import ImageBindConfig, ImageBindTower
+from soundclip_demo.encoders.pictures import ModifiedResNet
 from soundclip_demo.encoders.wav2clip import Wav2ClipConfig, Wav2ClipTower
 
 DATA = Path(__file__).parents[1] / "data/parity"
@@ -30,6 +31,7 @@ TOWERS = {
 }
 FEATURES = {"imagebind": 2e-5, "wav2clip": 2e-5, "audioclip": 2.5e-4}  # largest relative differences, see the README
 EMBEDDING = {"imagebind": 2e-4, "wav2clip": 7e-5, "audioclip": 2e-3}
+PICTURES = 1.5e-6  # of what CLIP's ResNet gives
 EXACT = 1e-9  # of an embedding in double precision
 THREE_SECONDS = ("sweep", "clicks", "chord")
 SOUNDS = [(name, sound) for name in TOWERS for sound in THREE_SECONDS + (("short", "long") * (name != "audioclip"))]
@@ -108,3 +110,30 @@ def test_in_double_precision_nothing_is_left(golden: Golden, in_double: None) ->
     tower = copy.deepcopy(golden.tower).double()
     embedding = tower.embed(tower.features(golden.window("clicks")[None].double()))[0]
     assert off(embedding, golden.arrays["clicks.exact"]) <= EXACT
+
+
+# The pictures that AudioCLIP's sounds meet
+
+
+def resnet(dtype: torch.dtype) -> ModifiedResNet:
+    return checkpoint.load_strict(ModifiedResNet(), made_up.weights(KEYS["resnet"], dtype), "made up")
+
+
+def test_clips_resnet_has_its_authors_names_and_shapes() -> None:
+    with torch.device("meta"):
+        network = ModifiedResNet()
+    assert {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()} == KEYS["resnet"]
+
+
+@torch.inference_mode()
+def test_clips_resnet_sees_what_its_authors_does(one_thread: None) -> None:
+    with np.load(DATA / "resnet.npz") as arrays:
+        seen = resnet(torch.float32)(made_up.pixels())
+        assert max(off(*pair) for pair in zip(seen, arrays["embedding"], strict=True)) <= PICTURES
+
+
+@torch.inference_mode()
+def test_clips_resnet_in_double_precision(in_double: None) -> None:
+    with np.load(DATA / "resnet.npz") as arrays:
+        seen = resnet(torch.float64)(made_up.pixels(torch.float64))
+        assert max(off(*pair) for pair in zip(seen, arrays["exact"], strict=True)) <= EXACT

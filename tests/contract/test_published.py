@@ -28,10 +28,10 @@ from soundclip_demo.weights import CheckpointError
 pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = Sizes(width=16, depths=(1, 1, 1, 1), heads=(1, 2, 4, 8), dim=24)
 CONVERTED = {
-    "clap": convert.clap_audio,
-    "imagebind": convert.imagebind_audio,
-    "wav2clip": convert.wav2clip_audio,
-    "audioclip": convert.audioclip_audio,
+    "clap": convert.clap,
+    "imagebind": convert.imagebind,
+    "wav2clip": convert.wav2clip,
+    "audioclip": convert.audioclip,
 }
 
 
@@ -211,7 +211,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
 
     torch.save({"audio.fc.weight": Evil()}, tmp_path / "evil.pt")
     with pytest.raises(Exception, match="[Ww]eights"):
-        convert.audioclip_audio(tmp_path / "evil.pt", tmp_path)
+        convert.audioclip(tmp_path / "evil.pt", tmp_path)
     assert not (tmp_path / "hacked").exists()
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from soundclip_demo.encoders import checkpoint
 from soundclip_demo.encoders.audioclip import AudioClipConfig
-from soundclip_demo.encoders.joint import JointSpace, Words
+from soundclip_demo.encoders.joint import Sides, Words
 from soundclip_demo.encoders.wav2clip import Wav2ClipConfig
 from training import encoders
 from training.corpus import Category, SoundFile
@@ -132,7 +132,7 @@ def test_saved_opened_and_embedded(trained, heard: Features, tmp_path: Path) -> 
     assert stored.shape == (len(heard.sounds), 2, 16)
     inputs = torch.from_numpy(heard.inputs(name)[:3, 1].astype(np.float32))
     np.testing.assert_allclose(stored[:3, 1], tower.embed(inputs), atol=0.02)
-    again = JointSpace.load(tmp_path / f"{name}-joint.safetensors")
+    again = Sides.load(tmp_path / f"{name}-joint.safetensors")
     assert sorted(again) == list(FAMILIES[name].sides)
     token = torch.randn(2, 40)
     torch.testing.assert_close(again["picture"](token), joint["picture"](token), atol=2e-3, rtol=0)

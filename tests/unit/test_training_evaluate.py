@@ -2,17 +2,18 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import toy
+from PIL import Image
 
 from soundclip_demo import weights
 from soundclip_demo.config import DEFAULT_PROMPT
-from soundclip_demo.encoders.joint import JointSpace, Side, Words
+from soundclip_demo.encoders.joint import JointSpace
 from soundclip_demo.gallery import Clip, Gallery
 from training import evaluate
 from training.corpus import Category, SoundFile, categories
@@ -56,17 +57,23 @@ def test_retrieval_looks_at_directions_only() -> None:
         assert found["top1"].tolist() == [1]
 
 
-def test_native_clips_are_pictures_or_else_captions() -> None:
+def test_native_clips_are_pictures_or_else_captions(tmp_path: Path) -> None:
     shown = gallery("dog", "cat")
-    words = Words(lambda text, **_: SimpleNamespace(input_ids=[len(text) % 7, 1]), torch.randn(7, 5))
-    width = shown.tokens.shape[1]
-    both = JointSpace({"picture": Side(width, 4), "text": Side(5, 4)})
-    seen = both["picture"](torch.from_numpy(shown.tokens))
-    assert torch.equal(evaluate.native_clips(both, shown, words), seen)
-    read = both["text"](words([clip.caption for clip in shown.clips]))
-    assert torch.equal(evaluate.native_clips(JointSpace({"text": both["text"]}), shown, words), read)
-    assert not torch.equal(seen, read)
-    torch.testing.assert_close(read.norm(dim=1), torch.ones(2))
+    posters = [tmp_path / f"{i}.png" for i in range(2)]
+    for i, poster in enumerate(posters):
+        toy.picture(i).save(poster)
+    told = zip(shown.clips, posters, ("A dog.", "Two cats"), strict=True)
+    shown = replace(shown, clips=tuple(replace(clip, poster=poster, caption=text) for clip, poster, text in told))
+
+    def pictures(images: list[Image.Image]) -> torch.Tensor:
+        return torch.stack([torch.from_numpy(np.asarray(image)).float().mean((0, 1)) for image in images])
+
+    def texts(given: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([[float(len(text)), 1.0] for text in given])
+
+    seen = evaluate.native_clips(JointSpace(pictures, texts), shown)
+    assert torch.equal(seen, pictures([toy.picture(0), toy.picture(1)]))
+    assert torch.equal(evaluate.native_clips(JointSpace(texts=texts), shown), torch.tensor([[6.0, 1.0], [8.0, 1.0]]))
 
 
 @pytest.mark.parametrize("top", [1, 2, 3])

@@ -313,6 +313,15 @@ def test_a_pickled_original_is_converted_and_dropped(site, tmp_path: Path, monke
     assert left_over(tmp_path / "cache") == []
 
 
+def test_what_comes_with_a_converted_file_is_kept(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site[0] / "model.pt").write_bytes(DATA)
+    (site[0] / "tokenizer.json").write_text("{}")
+    monkeypatch.setattr(weights, "SOURCES", {"toy": web(site, {"model.pt": None, "tokenizer.json": None}, convert)})
+    folder = weights.ensure("toy", tmp_path / "cache")
+    names = ["manifest.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(file.name for file in folder.iterdir()) == names
+
+
 def test_another_file_than_the_pinned_one_is_refused(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site[0] / "model.pt").write_bytes(DATA + b"!")
     digest = hashlib.sha256(DATA).hexdigest()
@@ -330,7 +339,7 @@ def test_a_file_that_is_not_there_is_said(site, tmp_path: Path, monkeypatch: pyt
 
 def test_every_source_is_pinned() -> None:
     for source in weights.SOURCES.values():
-        assert source.suite in ("compact", "paper")
+        assert source.suite in ("compact", "paper", "")
         assert source.megabytes > 0
         if isinstance(source, Package):
             assert len(source.sha256) == len(source.member_sha256) == 64
