@@ -49,7 +49,7 @@ class Engine:
     def __init__(self, config: Config | None = None) -> None:
         self.config = config = config or Config()
         self.parts = Parts(config)
-        self.gallery = gallery.read(config.gallery, SUITES[config.suite].space)
+        self.gallery = gallery.read(config.gallery, SUITES[config.suite].space(config))
         self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
         self._sounds = _Recent[tuple[str, float], Sound](config.sound_cache)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UserError
+from .suites import Space
 
 COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "licence", "attribution")
 
@@ -58,11 +59,11 @@ class Gallery:
         return self._by_id[clip_id]
 
 
-def read(folder: Path, space: str) -> Gallery:
+def read(folder: Path, space: Space) -> Gallery:
     """Opens a gallery folder.
 
     Args:
-        space: name of the CLIP space in use; a gallery embedded in another one is refused.
+        space: the CLIP space in use; a gallery embedded in another one, or by a tower with other weights, is refused.
 
     Raises:
         UserError: a file is missing or damaged, or the gallery belongs to another CLIP space.
@@ -70,7 +71,7 @@ def read(folder: Path, space: str) -> Gallery:
     folder = folder.resolve()
     try:
         about = json.loads((folder / "gallery.json").read_text())
-        title, made_for, note = about["title"], about["space"], about["note"]
+        title, made_for, spec, note = about["title"], about["space"], about["spec"], about["note"]
         with (folder / "clips.csv").open(newline="") as file:
             clips = tuple(_clip(folder, row) for row in csv.DictReader(file))
         tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
@@ -80,11 +81,13 @@ def read(folder: Path, space: str) -> Gallery:
             f"The gallery in {folder.name} cannot be opened ({type(error).__name__}).",
             "Build it again with: python -m soundclip_demo gallery build FOLDER --out GALLERY",
         ) from error
-    if made_for != space:
-        raise UserError(f"This gallery was made for {made_for}, not for {space}.", "Build it again.")
+    if made_for != space.name:
+        raise UserError(f"This gallery was made for {made_for}, not for {space.name}.", "Build it again.")
+    if space.spec and spec != space.spec:
+        raise UserError("This gallery was made with other weights of the CLIP tower.", "Build it again.")
     if not len(clips) == len(tokens) == len(coordinates) > 0:
         raise UserError("The gallery's files do not belong together.", "Build it again.")
-    return Gallery(folder, title, space, note, clips, tokens, coordinates)
+    return Gallery(folder, title, made_for, note, clips, tokens, coordinates)
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:

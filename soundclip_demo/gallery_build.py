@@ -23,7 +23,7 @@ from .errors import UserError
 from .frames import middle_frame
 from .gallery import COLUMNS
 from .parts import Parts
-from .suites import SUITES
+from .suites import SUITES, Space
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 LONG_SIDE = 640  # pixels
@@ -61,11 +61,11 @@ def build(folder: Path, out: Path, captions: Path | None, config: Config) -> int
         tokens.append(tower.look([frame])[0][0].half().numpy())
     if not rows:
         raise UserError("No video in this folder could be used.", "It needs files such as mp4, mov, mkv or webm.")
-    save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SUITES[config.suite].space)
+    save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SUITES[config.suite].space(config))
     return len(rows)
 
 
-def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, note: str, space: str) -> None:
+def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, note: str, space: Space) -> None:
     """Writes the lists of a gallery, its tokens float16 [N, D] and its map."""
     with (out / "clips.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -74,11 +74,11 @@ def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, 
     embed(out, tokens, title, note, space)
 
 
-def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: str) -> None:
+def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) -> None:
     """Writes `tokens.npy`, `gallery.json` and the map for clips that are listed already."""
     np.save(out / "tokens.npy", tokens.astype(np.float16))
     draw_map(out)
-    about = {"title": title, "space": space, "note": note}
+    about = {"title": title, "space": space.name, "spec": space.spec, "note": note}
     (out / "gallery.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from . import weights
 from .config import Config
 
 if TYPE_CHECKING:
@@ -25,16 +26,27 @@ class VisionTower(Protocol):
 
 
 @dataclass(frozen=True)
+class Space:
+    """A CLIP space. A gallery says in which one it was embedded.
+
+    Attributes:
+        spec: changes with the weights of the tower that leads there; empty where they are missing.
+    """
+
+    name: str
+    spec: str
+
+
+@dataclass(frozen=True)
 class Suite:
     """What is shared by all encoders of a suite.
 
     Attributes:
-        space: name of its CLIP space; a gallery says in which one it was embedded.
         patches: P, how many a picture has.
         tower, captioner: loaders.
     """
 
-    space: str
+    space: Callable[[Config], Space]
     patches: int
     tower: Callable[[Fetch, Config], VisionTower]
     captioner: Callable[[Fetch, Config, VisionTower], "Captioner"]
@@ -47,16 +59,31 @@ def device() -> "torch.device":
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def _compact_space(config: Config) -> Space:
+    file = _statistics(config)
+    spec = f"{weights.SOURCES['vision'].key} {weights.sha256(file)[:12]}" if file.exists() else ""
+    return Space("compact CLIP space (EfficientNet-Lite0)", spec)
+
+
+def _statistics(config: Config) -> Path:
+    """What training found of its pictures; part of the compact tower."""
+    return config.checkpoints / "vision-statistics.safetensors"
+
+
 def _compact_tower(fetch: Fetch, config: Config) -> VisionTower:
     from . import vision
 
-    return vision.load(fetch("vision"), config.checkpoints / "vision-statistics.safetensors")
+    return vision.load(fetch("vision"), _statistics(config))
 
 
 def _compact_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Captioner":
     from . import llava
 
     return llava.load(tower, fetch("language"), config.checkpoints / "llava")
+
+
+def _paper_space(config: Config) -> Space:
+    return Space("CLIP ViT-L/14-336, layer -2", weights.SOURCES["llava-paper"].key)
 
 
 def _paper_tower(fetch: Fetch, config: Config) -> VisionTower:
@@ -72,6 +99,6 @@ def _paper_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Capti
 
 
 SUITES = {
-    "compact": Suite("compact CLIP space (EfficientNet-Lite0)", 49, _compact_tower, _compact_captioner),
-    "paper": Suite("CLIP ViT-L/14-336, layer -2", 576, _paper_tower, _paper_captioner),
+    "compact": Suite(_compact_space, 49, _compact_tower, _compact_captioner),
+    "paper": Suite(_paper_space, 576, _paper_tower, _paper_captioner),
 }

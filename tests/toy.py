@@ -30,7 +30,7 @@ from soundclip_demo.config import DEFAULT_PROMPT, Config
 from soundclip_demo.encoders import checkpoint, whisper, whisperclip
 from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.gallery_build import save as save_gallery
-from soundclip_demo.suites import SUITES
+from soundclip_demo.suites import SUITES, Space
 from training import projector
 from training.families import FAMILIES
 
@@ -241,7 +241,7 @@ def install(part: str, cache: Path, make) -> Path:
     return folder
 
 
-def gallery_folder(folder: Path, eye: vision.EfficientNetLite, count: int = CLIPS) -> Path:
+def gallery_folder(folder: Path, eye: vision.EfficientNetLite, space: Space, count: int = CLIPS) -> Path:
     """Clips of three categories in turn; each has its own poster."""
     rows = []
     for name in ("videos", "posters", "attribution"):
@@ -254,13 +254,13 @@ def gallery_folder(folder: Path, eye: vision.EfficientNetLite, count: int = CLIP
         category = CLASSES[i % len(CLASSES)]
         about = {"id": f"c{i}", "category": category, "caption": f"A {category}, number {i}."}
         rows.append(about | names | {"still": "1", "picture_kind": "photo", "licence": "CC0-1.0"})
-    save_gallery_without_umap(folder, rows, eye.look([picture(i) for i in range(count)])[0].numpy())
+    save_gallery_without_umap(folder, rows, eye.look([picture(i) for i in range(count)])[0].numpy(), space)
     return folder
 
 
-def save_gallery_without_umap(folder: Path, rows: list[dict[str, str]], tokens: np.ndarray) -> None:
+def save_gallery_without_umap(folder: Path, rows: list[dict[str, str]], tokens: np.ndarray, space: Space) -> None:
     """A gallery whose map needs no umap, whose first use takes many seconds."""
-    save_gallery(folder, rows[:3], tokens[:3], "Toy gallery", "made up", SUITES["compact"].space)
+    save_gallery(folder, rows[:3], tokens[:3], "Toy gallery", "made up", space)
     with (folder / "clips.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, gallery.COLUMNS)
         writer.writeheader()
@@ -289,7 +289,7 @@ def workspace(root: Path) -> Workspace:
     install("language", made.cache, language_folder)
     made.checkpoints.mkdir()
     eye = _standardised(made)
-    gallery_folder(made.gallery, eye)
+    gallery_folder(made.gallery, eye, SUITES["compact"].space(made.config()))
     _projectors(made)
     _llava(made, eye)
     return made

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from soundclip_demo.encoders import checkpoint
+from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.encoders.joint import Side, Sides, Words
 
 from .corpus import Category
@@ -117,15 +118,16 @@ def train(
 
 
 @torch.inference_mode()
-def embed(encoder: str, tower: nn.Module, features: Features, batch: int = 32) -> None:
-    """Writes `<encoder>-embeddings.npy` float16 [S, V, d] beside the features."""
-    inputs = features.inputs(encoder)
+def embed(name: str, encoder: TowerEncoder, features: Features, batch: int = 32) -> None:
+    """Writes `<name>-embeddings.npy` float16 [S, V, d] beside the features, and whose they are."""
+    inputs, tower = features.inputs(name), encoder.tower
     views = inputs.shape[1]
     made = np.empty((len(inputs), views, tower.dim), np.float16)
-    for i in tqdm(range(0, len(inputs), batch), desc=f"embedding {encoder}", unit="batch"):
+    for i in tqdm(range(0, len(inputs), batch), desc=f"embedding {name}", unit="batch"):
         flat = torch.from_numpy(np.array(inputs[i : i + batch], np.float32)).flatten(0, 1)
         made[i : i + batch] = tower.embed(flat).unflatten(0, (-1, views)).half().numpy()
-    np.save(features.folder / f"{encoder}-embeddings.npy", made)
+    np.save(features.folder / f"{name}-embeddings.npy", made)
+    features.spec_file(name).write_text(encoder.spec.hash)
 
 
 def save(folder: Path, encoder: str, tower: nn.Module, joint: Sides, card: dict) -> None:

@@ -60,6 +60,20 @@ class Features:
         """What the projector's side of `encoder` reads, [S, V, ...]: embeddings, or Whisper's layer statistics."""
         return self._array(f"{encoder}-embeddings" if encoder in families.FAMILIES else WHISPER)
 
+    def spec_file(self, encoder: str) -> Path:
+        """Holds the hash of the spec of the encoder whose embeddings are stored."""
+        return self.folder / f"{encoder}-embeddings.spec"
+
+    def require(self, encoder: str, spec: str) -> None:
+        """Makes sure that stored embeddings are those of the encoder with this spec hash.
+
+        Raises:
+            ValueError: they are of another checkpoint.
+        """
+        file = self.spec_file(encoder)
+        if encoder in families.FAMILIES and (not file.exists() or file.read_text() != spec):
+            raise ValueError(f"the stored embeddings of {encoder} are not its own: run `python -m training encoder`")
+
     def _array(self, name: str) -> np.ndarray:
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")[: len(self.sounds)]
 

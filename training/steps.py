@@ -19,7 +19,7 @@ from soundclip_demo.encoders import load as load_encoder
 from soundclip_demo.encoders.joint import Words, load_words
 from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.projection import Projector
-from soundclip_demo.suites import SUITES
+from soundclip_demo.suites import SUITES, Space
 
 from . import cards, corpus, encoders, evaluate, features, llava, projector, targets
 from .batches import Pictures, Sounds
@@ -52,8 +52,11 @@ class Folders:
     def features(self) -> features.Features:
         return features.load(self.corpus, self.work)
 
+    def space(self) -> Space:
+        return SUITES["compact"].space(Config(checkpoints=self.checkpoints))
+
     def gallery(self) -> Gallery:
-        return read(self.assets / "gallery", SUITES["compact"].space)
+        return read(self.assets / "gallery", self.space())
 
 
 def show_corpus(folders: Folders) -> None:
@@ -75,9 +78,7 @@ def embed_gallery(folders: Folders) -> None:
     rows = corpus.rows(folder / "clips.csv")
     tower = _tower(folders)
     tokens = [tower.look([Image.open(folder / row["poster"])])[0][0] for row in rows]
-    gallery_build.embed(
-        folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, SUITES["compact"].space
-    )
+    gallery_build.embed(folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, folders.space())
 
 
 def fit_atlas(folders: Folders) -> None:
@@ -100,7 +101,7 @@ def train_encoders(folders: Folders) -> None:
         }
         encoders.save(folders.checkpoints, name, tower, joint, card)
         kept = checkpoint.retrained(family.kind, folders.checkpoints / f"{name}.safetensors")  # in float16
-        encoders.embed(name, kept.tower, data)
+        encoders.embed(name, kept, data)
 
 
 def train_projectors(folders: Folders) -> None:
@@ -109,6 +110,7 @@ def train_projectors(folders: Folders) -> None:
     pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
     for encoder in ENCODERS:
         began = time.perf_counter()
+        data.require(encoder, _spec(folders, encoder))
         config = projector.Config()
         fusion, trained, curve = projector.train(encoder, data, pictured, config)
         card = _card(folders, "projector", began) | {
@@ -160,7 +162,14 @@ def run_evaluation(folders: Folders) -> None:
 
 
 def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:
-    """Encoder name -> what turns its stored features into its embedding, and its projector."""
+    """Encoder name -> what turns its stored features into its embedding, and its projector.
+
+    Raises:
+        ValueError: stored features are of another checkpoint.
+    """
+    data = folders.features()
+    for name in ENCODERS:
+        data.require(name, _spec(folders, name))
     return {
         name: (
             projector.head(name, folders.checkpoints),

@@ -196,7 +196,7 @@ def test_a_retrained_space_is_opened_with_its_encoder(
     shutil.copy(workspace.checkpoints / "vision-statistics.safetensors", tmp_path)
     config = workspace.config(checkpoints=tmp_path)
     words = load_words(weights.folder("language", config.cache))
-    width = read(config.gallery, SUITES["compact"].space).tokens.shape[1]
+    width = read(config.gallery, SUITES["compact"].space(workspace.config())).tokens.shape[1]
     inputs = {"picture": width, "text": words(["dog"]).shape[1]}
     made = Sides({side: Side(inputs[side], 256) for side in sides})
     save_file(made.state_dict(), tmp_path / "audioclip-joint.safetensors")

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toy
+from safetensors.torch import save_file
 
 from soundclip_demo import gallery
+from soundclip_demo.config import Config
 from soundclip_demo.errors import UserError
-from soundclip_demo.suites import SUITES
+from soundclip_demo.suites import SUITES, Space
 
-SPACE = SUITES["compact"].space
+SPACE = Space(SUITES["compact"].space(Config()).name, "")  # whichever weights
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def rewrite(folder: Path, **cells: str) -> None:
 
 def test_everything_in_the_folder_is_read(folder: Path) -> None:
     opened = gallery.read(folder, SPACE)
-    assert (opened.title, opened.note, opened.space) == ("Toy gallery", "made up", SPACE)
+    assert (opened.title, opened.note, opened.space) == ("Toy gallery", "made up", SPACE.name)
     assert [clip.id for clip in opened.clips] == [f"c{i}" for i in range(toy.CLIPS)]
     assert opened.tokens.shape == (toy.CLIPS, 1280)
     assert opened.coordinates.shape == (toy.CLIPS, 2)
@@ -81,7 +84,17 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
 
 def test_another_space_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="was made for compact CLIP space .* not for CLIP ViT"):
-        gallery.read(folder, SUITES["paper"].space)
+        gallery.read(folder, SUITES["paper"].space(Config()))
+
+
+def test_a_gallery_of_other_weights_is_refused(workspace: toy.Workspace, tmp_path: Path) -> None:
+    own = SUITES["compact"].space(workspace.config())
+    assert gallery.read(workspace.gallery, own)
+    save_file({"mean": torch.ones(3)}, tmp_path / "vision-statistics.safetensors")
+    other = SUITES["compact"].space(workspace.config(checkpoints=tmp_path))
+    assert other.name == own.name
+    with pytest.raises(UserError, match="other weights of the CLIP tower"):
+        gallery.read(workspace.gallery, other)
 
 
 @pytest.mark.parametrize("name", ["tokens.npy", "atlas.npy"])
@@ -127,7 +140,7 @@ DAMAGE = {
     "no title": without_a_file("gallery.json"),
     "not json": with_content("gallery.json", "{"),
     "no space named": with_content("gallery.json", json.dumps({"title": "a", "note": ""})),
-    "no note": with_content("gallery.json", json.dumps({"title": "a", "space": SPACE})),
+    "no note": with_content("gallery.json", json.dumps({"title": "a", "space": SPACE.name, "spec": "b"})),
     "not an object": with_content("gallery.json", "[]"),
     "a missing column": with_content("clips.csv", "id,category\nc0,dog\n"),
     "a short row": with_content("clips.csv", ",".join(gallery.COLUMNS) + "\nc0,dog,A dog.\n"),

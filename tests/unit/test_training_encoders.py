@@ -127,7 +127,7 @@ def test_saved_opened_and_embedded(trained, heard: Features, tmp_path: Path) -> 
     name, tower, joint, _ = trained
     encoders.save(tmp_path, name, tower, joint, {"data": "toy"})
     opened = checkpoint.retrained(FAMILIES[name].kind, tmp_path / f"{name}.safetensors")
-    encoders.embed(name, opened.tower, heard, batch=7)
+    encoders.embed(name, opened, heard, batch=7)
     stored = heard.heard(name)
     assert stored.shape == (len(heard.sounds), 2, 16)
     inputs = torch.from_numpy(heard.inputs(name)[:3, 1].astype(np.float32))

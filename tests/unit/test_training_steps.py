@@ -178,6 +178,18 @@ def test_features_are_not_computed_twice_nor_used_for_another_corpus(
         replace(folders, corpus=other).features()
 
 
+def test_embeddings_of_another_checkpoint_are_not_used(folders: steps.Folders, tmp_path: Path) -> None:
+    made = replace(folders, work=Path(shutil.copytree(folders.work, tmp_path / "work")))
+    assert steps.load_models(made).keys() == ENCODERS.keys()
+    made.features().spec_file("clap").write_text("of an older training")
+    for step in (steps.load_models, steps.train_projectors):
+        with pytest.raises(ValueError, match="embeddings of clap are not its own: run `python -m training encoder`"):
+            step(made)
+    made.features().spec_file("clap").unlink()
+    with pytest.raises(ValueError, match="not its own"):
+        steps.load_models(made)
+
+
 def test_the_count_by_split(folders: steps.Folders, capsys: pytest.CaptureFixture[str]) -> None:
     steps.show_corpus(folders)
     lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
