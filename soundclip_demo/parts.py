@@ -67,6 +67,11 @@ class Parts:
             self._used.move_to_end(name)
         return self._once(f"encoder {name}", encoders.title(name, self._config.suite), load)
 
+    def has_encoder(self, name: str) -> bool:
+        """Whether it is loaded now."""
+        slot = self._slots.get(f"encoder {name}")
+        return slot is not None and slot.value is not None
+
     def projector(self, name: str) -> "Projector":
         def load() -> "Projector":
             from .projection import Projector

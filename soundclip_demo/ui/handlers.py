@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NAME_LENGTH = 60
+TICK = 2.0  # seconds
 KEEP = [gr.skip(), gr.skip()]
 
 
@@ -234,10 +235,16 @@ class Page:
         sentences = self.engine.status()
         ready = [status.name for status in self.ready_encoders()]
         radio = gr.skip() if ready == known else gr.Radio(**self.encoder_choices(encoder))
-        seconds = 2 if ticks < 60 else 15  # a part that stays missing need not be asked for so often
+        seconds = TICK if ticks < 60 else 15  # a part that stays missing need not be asked for so often
         # Loading may not have begun at the first few ticks: nothing to say does not yet mean ready.
         timer = gr.Timer(value=seconds, active=bool(sentences) or ticks < 5)
         return [caption.notes(sentences, texts.BANNER_LOADING), radio, ready, ticks + 1, timer]
+
+    def wake(self, encoder: str | None) -> list[Any]:
+        """[ticks, timer]: an encoder that has to be loaded first is worth a loading line."""
+        if not encoder or self.engine.parts.has_encoder(encoder):
+            return KEEP
+        return [0, gr.Timer(value=TICK, active=True)]
 
     def ready_encoders(self) -> list[Any]:
         return [row for row in self.engine.encoders() if row.ready and row.suite == self.engine.config.suite]

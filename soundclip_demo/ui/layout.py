@@ -13,7 +13,7 @@ from .api import add_api
 from .compare import compare_panel
 from .comparing import Comparing
 from .examples import example_buttons, read_examples
-from .handlers import Page
+from .handlers import TICK, Page
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
@@ -240,10 +240,10 @@ def caption_choices(seen: dict[str, Any]) -> list[Any]:
 
 
 def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:
-    """The loading line asks the engine until there is nothing left to say."""
+    """The loading line asks the engine until there is nothing left to say, and again when an encoder is loaded anew."""
     known = gr.State([row.name for row in page.ready_encoders()])
     ticks = gr.State(0)
-    timer = gr.Timer(2)
+    timer = gr.Timer(TICK)
     gr.on(
         [blocks.load, timer.tick],
         page.state,
@@ -251,6 +251,7 @@ def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Ra
         [loading, encoder, known, ticks, timer],
         **QUICK,
     )
+    encoder.input(page.wake, encoder, [ticks, timer], **QUICK)
     blocks.unload(page.leave)
 
 

@@ -137,6 +137,18 @@ def test_a_new_mode_does_not_wait_for_the_old_caption(unhurried_page, beeps: Pat
     expect(caption(page)).not_to_contain_text(texts.CAPTION_STOPPED)
 
 
+def test_an_encoder_that_is_loaded_only_now_says_so(unhurried_page, beeps: Path) -> None:
+    page, loading = unhurried_page, unhurried_page.locator("#loading")
+    give(page, beeps)
+    before = clips(page)
+    expect(loading).to_be_empty(timeout=SLOW)  # the others are there
+    page.get_by_label("CLAP (compact retrain)", exact=True).check()
+    expect(loading).to_contain_text("CLAP (compact retrain) is loading.", timeout=QUICK)
+    assert clips(page) == before  # what was found stays until there is something new
+    other_clips(page, before)
+    expect(loading).to_be_empty(timeout=QUICK)
+
+
 def test_rapid_changes_end_at_the_last(page, beeps: Path) -> None:
     give(page, beeps)
     projected = clips(page)

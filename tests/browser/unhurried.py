@@ -1,4 +1,7 @@
-"""`app.py` with a caption model that takes its time over every word: long enough for a test to press Stop."""
+"""`app.py` with a caption model that takes its time over every word, and one encoder that takes its time to load.
+
+Long enough for a test to press Stop, and to see what the page says. One encoder fewer is kept than there are.
+"""
 
 import sys
 import time
@@ -9,10 +12,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import app
+from soundclip_demo import encoders
 from soundclip_demo.captioner import Captioner
 
 SECONDS_A_WORD = 0.4
-stream = Captioner.stream
+SECONDS_TO_LOAD = 6
+LAST_LOADED = next(iter(encoders.ENCODERS))
+stream, load = Captioner.stream, encoders.load
 
 
 def unhurried(*arguments: Any, **options: Any) -> Iterator[str]:
@@ -21,5 +27,13 @@ def unhurried(*arguments: Any, **options: Any) -> Iterator[str]:
         yield text
 
 
+def unhurried_load(name: str, *arguments: Any) -> Any:
+    if name == LAST_LOADED:
+        time.sleep(SECONDS_TO_LOAD)
+    return load(name, *arguments)
+
+
 Captioner.stream = unhurried
+encoders.load = unhurried_load
+sys.argv += ["--encoders-kept", str(len(encoders.ENCODERS) - 1)]
 app.main()
