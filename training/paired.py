@@ -1,0 +1,296 @@
+"""Trains a projector on the cached pairs of a large corpus: `python -m training paired --config FILE --out DIR`.
+
+Runs in one process or, started by `torchrun --nproc-per-node N -m training paired ...`, in several, with the same
+batches and up to rounding the same result. Stopped at any moment and started again, it goes on where the last state
+was saved; in one process the weights are then those of a run that was never stopped, bit for bit.
+
+`DIR` gets `model/` (the Hub's form; `training.hub`), `curve.csv`, `manifest.json` and `state.safetensors`, which may
+be deleted once the run is over.
+"""
+
+import json
+import math
+import platform
+import time
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from . import state
+from .hub import HubProjector
+from .losses import TEMPERATURE, gathered_info_nce, info_nce
+from .paired_data import Batch, PairFiles, Pairs, share_of
+from .processes import Processes, joined
+
+TEMPERATURES = (0.01, 1.0)  # where a learned one stays; CLIP, too, lets its similarities grow a hundredfold at most
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the paper says of its projector, what AVVA says where the paper is silent (paper-facts 3 and 12).
+
+    Attributes:
+        hidden: widths of the two hidden layers.
+        threshold: least mean alignment score of a pair, 0 to 10; None takes all.
+        validation: share of the groups that is held out.
+        save_every: steps from one saved state, and row of the curve, to the next.
+    """
+
+    hidden: tuple[int, int] = (512, 1024)
+    dropout: float = 0.0
+    temperature: float = TEMPERATURE
+    learn_temperature: bool = False
+    one_way: bool = False
+    rate: float = 1e-4
+    weight_decay: float = 1e-4
+    batch: int = 1024
+    epochs: int = 50
+    threshold: float | None = None
+    validation: float = 0.05
+    save_every: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.epochs, self.save_every) < 1 or not 0 < self.validation < 1:
+            raise ValueError("batch, epochs and save_every are at least 1, and validation is a share between 0 and 1")
+
+
+def read_config(file: Path) -> tuple[PairFiles, Config]:
+    """A TOML file of two tables, `[pairs]` and `[training]`; its paths are relative to its folder.
+
+    Raises:
+        ValueError: it is no TOML, or a key is unknown, missing or of the wrong type.
+    """
+    try:
+        given = tomllib.loads(file.read_text())
+        if unknown := given.keys() - {"pairs", "training"}:
+            raise ValueError(f"unknown tables: {', '.join(sorted(unknown))}")
+        pairs, training = given.get("pairs", {}), given.get("training", {})
+        paths = {name: file.parent / value for name, value in pairs.items() if not name.startswith("encoder")}
+        return PairFiles(**pairs | paths), Config(**{name: _typed(name, value) for name, value in training.items()})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _typed(name: str, value: object) -> object:
+    """A setting as TOML gives it -> as `Config` wants it; an unknown one is left for `Config` to refuse."""
+    like = 0.0 if name == "threshold" else getattr(Config, name, value)
+    if isinstance(like, float) and type(value) is int:
+        return float(value)
+    if isinstance(like, tuple) and isinstance(value, list):
+        return tuple(value)
+    if type(value) is not type(like):  # `isinstance` would take true for a number
+        raise ValueError(f"{name} = {value!r} should be like {like!r}")
+    return value
+
+
+class Aligner(nn.Module):
+    """A projector and the temperature of its loss. Gives a batch's loss, as DistributedDataParallel wants it."""
+
+    def __init__(self, projector: HubProjector, config: Config) -> None:
+        super().__init__()
+        self.projector, self.one_way = projector, config.one_way
+        start = torch.tensor(math.log(config.temperature))
+        self.log_temperature = nn.Parameter(start, requires_grad=config.learn_temperature)
+
+    @property
+    def temperature(self) -> Tensor:
+        return self.log_temperature.exp()
+
+    def forward(self, embedding: Tensor, picture: Tensor, groups: Tensor, gathered: bool = False) -> Tensor:
+        loss = gathered_info_nce if gathered else info_nce
+        return loss(self.projector(embedding), picture, groups, self.temperature, self.one_way)
+
+
+@dataclass
+class Progress:
+    """Whole epochs done, steps done of the next one, seconds taken, and the epoch with the lowest validation loss."""
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_loss: float | None = None
+
+
+class Run:
+    """Everything that a step changes."""
+
+    def __init__(self, pairs: Pairs, config: Config, processes: Processes) -> None:
+        self.pairs, self.config, self.processes = pairs, config, processes
+        self.batch = min(config.batch, len(pairs.train))
+        if self.batch % processes.count:
+            raise ValueError(f"a batch of {self.batch} cannot be shared evenly by {processes.count} processes")
+        torch.manual_seed(config.seed)
+        projector = HubProjector(pairs.embeddings.shape[1], pairs.pictures.shape[1], config.hidden, config.dropout)
+        self.aligner = Aligner(projector, config).to(processes.device)
+        self.several = processes.count > 1
+        self.model = DistributedDataParallel(self.aligner, broadcast_buffers=False) if self.several else self.aligner
+        self.optimiser = torch.optim.AdamW(
+            # Decay would pull a learned temperature towards 1.
+            [{"params": projector.parameters()}, {"params": [self.aligner.log_temperature], "weight_decay": 0.0}],
+            lr=config.rate,
+            weight_decay=config.weight_decay,
+        )
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+
+    def standardise(self) -> None:
+        """The projector's statistics, from all training pairs; a restored run has them already."""
+        mean, std, norm = self.pairs.statistics()
+        projector = self.aligner.projector
+        projector.mean.copy_(mean)
+        projector.std.copy_(std.clamp(min=1e-4))
+        projector.norm.copy_(norm)
+
+    def plan(self) -> list[np.ndarray]:
+        """This process's rows of each batch that is left of the epoch."""
+        left = self.pairs.epoch(self.progress.epoch, self.batch)[self.progress.step :]
+        return [share_of(rows, self.processes) for rows in left]
+
+    def step(self, batch: Batch) -> Tensor:
+        """One update; gives the loss of this process's pairs."""
+        self.model.train()
+        # Dropout of a step depends on nothing that came before it, so that a resumed run draws the same.
+        at = [self.config.seed, self.progress.epoch, self.progress.step, self.processes.rank]
+        torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
+        loss = self.model(*batch, gathered=self.several)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        if self.config.learn_temperature:
+            with torch.no_grad():
+                self.aligner.log_temperature.clamp_(*map(math.log, TEMPERATURES))
+        self.progress.step += 1
+        return loss.detach()
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean loss over all held-out pairs, in batches of the training's size; the processes take turns."""
+        self.aligner.eval()
+        rows, count = self.pairs.validation, self.processes.count
+        plan = [np.sort(rows[i : i + self.batch]) for i in range(0, len(rows), self.batch)]
+        total = torch.zeros((), device=self.processes.device)
+        for batch in self.pairs.batches(plan[self.processes.rank :: count], self.processes.device):
+            total += self.aligner(*batch) * len(batch[0])
+        return self.processes.mean(total).item() * count / len(rows)
+
+    def end_epoch(self, validation: float) -> None:
+        self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
+        if self.progress.best_loss is None or validation < self.progress.best_loss:
+            self.progress.best_epoch, self.progress.best_loss = self.progress.epoch, validation
+            self.best = {name: value.cpu().clone() for name, value in self.aligner.projector.state_dict().items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, both moments of every weight, and the best epoch's weights, by name."""
+        found = {f"model.{name}": value for name, value in self.aligner.state_dict().items()}
+        for name, weight in self.aligner.named_parameters():
+            found |= {f"optimiser.{key}.{name}": value for key, value in self.optimiser.state[weight].items()}
+        return found | {f"best.{name}": value for name, value in self.best.items()}
+
+    def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
+        """Goes back to saved `tensors()` and progress."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        self.aligner.load_state_dict(part("model."))
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            moments = part(f"optimiser.{key}.")
+            for name, weight in self.aligner.named_parameters():
+                if name in moments:  # a fixed temperature has none
+                    value = moments[name] if key == "step" else moments[name].to(weight.device)
+                    self.optimiser.state[weight][key] = value
+        self.best = part("best.")
+        self.progress = Progress(**progress)
+
+
+def train(files: PairFiles, config: Config, out: Path) -> None:
+    """Trains, or goes on with training, and writes the epoch with the lowest validation loss.
+
+    Raises:
+        ValueError: the pairs are unfit, the state is damaged, or `out` holds a run with other settings or data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with joined() as processes:
+        pairs = Pairs(files, config.threshold, config.validation, config.seed)
+        run = Run(pairs, config, processes)
+        data = pairs.hash()
+        saved = out / "state.safetensors"
+        settings = json.loads(json.dumps({"data": data, "training": asdict(config)}))
+        curve = state.Curve(out / "curve.csv")
+        length = 0
+        if saved.exists():
+            tensors, about = state.load(saved)
+            if about["settings"] != settings:
+                raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {settings}")
+            run.restore(tensors, about["progress"])
+            length = about["curve"]
+        else:
+            run.standardise()
+        leads = processes.rank == 0
+        if leads:
+            curve.begin(length)
+        began = time.perf_counter() - run.progress.seconds
+
+        def keep(epoch: int, step: int, losses: list[Tensor], validation: float | None = None) -> None:
+            """A row of the curve and the state after it."""
+            train_loss = processes.mean(torch.stack(losses).mean()).item()
+            if not math.isfinite(train_loss):
+                raise ValueError(f"the loss is {train_loss} at epoch {epoch}, step {step}: a lower rate may help")
+            run.progress.seconds = time.perf_counter() - began
+            losses.clear()
+            if leads:
+                values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
+                curve.add(epoch, step, **values, temperature=run.aligner.temperature.item())
+                about = {"settings": settings, "progress": asdict(run.progress), "curve": curve.length}
+                state.save(saved, run.tensors(), about)
+
+        steps = len(pairs.train) // run.batch
+        bar = tqdm(total=steps * config.epochs, desc=f"projector {files.encoder}", unit="step", disable=not leads)
+        bar.update(run.progress.epoch * steps + run.progress.step)
+        while run.progress.epoch < config.epochs:
+            losses: list[Tensor] = []
+            for batch in pairs.batches(run.plan(), processes.device):
+                losses.append(run.step(batch))
+                bar.update()
+                if run.progress.step % config.save_every == 0 and run.progress.step < steps:
+                    keep(run.progress.epoch + 1, run.progress.step, losses)
+            validation = run.validate()
+            run.end_epoch(validation)
+            keep(run.progress.epoch, steps, losses, validation)
+        bar.close()
+        if leads:
+            _write(out, files, config, run, data)
+
+
+def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> None:
+    """`model/` with its card, and the manifest."""
+    projector = run.aligner.projector.cpu().eval()
+    projector.load_state_dict(run.best)
+    progress, pairs = run.progress, run.pairs
+    projector.card = {
+        "encoder": files.encoder,
+        "encoder_spec": files.encoder_spec,
+        "data": data,
+        "pairs": {"train": len(pairs.train), "validation": len(pairs.validation), "left_out": pairs.left_out},
+        "command": "python -m training paired --config FILE --out DIR",
+        "minutes": round(progress.seconds / 60, 1),
+        "training": asdict(config),
+        "best_epoch": {"epoch": progress.best_epoch, "validation": progress.best_loss},
+    }
+    projector.save_pretrained(out / "model")
+    manifest = projector.card | {
+        "files": {name: value and str(value) for name, value in asdict(files).items()},
+        "seconds": round(progress.seconds, 1),
+        "processes": run.processes.count,
+        "device": str(run.processes.device),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
