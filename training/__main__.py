@@ -62,10 +62,10 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _paired(args: argparse.Namespace) -> int:
-    from . import paired
+    from . import paired, paired_config
 
     try:
-        paired.train(*paired.read_config(args.config), args.out)
+        paired.train(*paired_config.read(args.config), args.out)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -12,9 +12,11 @@ from torch import distributed as dist
 
 @dataclass(frozen=True)
 class Processes:
-    """Attributes:
-    rank, count: this process's number, and how many there are.
-    device: the GPU of this process, if the machine has any.
+    """This process among those that train together.
+
+    Attributes:
+        rank, count: its number, from 0, and how many there are.
+        device: its GPU, if the machine has any.
     """
 
     rank: int

@@ -65,8 +65,14 @@ class Curve:
         self.length = 0
 
     def begin(self, length: int = 0) -> None:
-        """Goes back to `length` bytes; none is a new file with its header."""
+        """Goes back to `length` bytes; none is a new file with its header.
+
+        Raises:
+            ValueError: the file is shorter than that.
+        """
         with self.file.open("ab") as file:
+            if file.tell() < length:
+                raise ValueError(f"{self.file} lacks rows that the state counts on: delete its folder to begin anew")
             file.truncate(length)
         self.length = length
         if not length:

@@ -17,7 +17,8 @@ import torch
 
 from soundclip_demo.config import limit_threads
 from training import state
-from training.paired import Config, Run
+from training.paired import Run
+from training.paired_config import Config
 from training.paired_data import PairFiles, Pairs
 from training.processes import joined
 

@@ -20,15 +20,16 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from soundclip_demo.projection import Projector
-from training import hub, paired, state
+from training import hub, paired, paired_config, state
 from training.__main__ import main
 from training.hub import HubProjector
 from training.losses import gathered_info_nce, info_nce
+from training.paired_config import Config
 from training.paired_data import PairFiles, Pairs, Rows
 from training.processes import Processes, joined
 
 ROWS, WIDTH, SPACE = 420, 8, 12
-CONFIG = paired.Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, validation=0.15)
+CONFIG = Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, validation=0.15)
 ALONE = Processes(0, 1, torch.device("cpu"))
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -158,7 +159,7 @@ def test_two_processes_cannot_share_an_odd_batch(files: PairFiles) -> None:
         paired.Run(pairs, replace(CONFIG, batch=15), Processes(0, 2, torch.device("cpu")))
 
 
-def train_alone(files: PairFiles, config: paired.Config, out: Path) -> None:
+def train_alone(files: PairFiles, config: Config, out: Path) -> None:
     torch.set_num_threads(1)
     paired.train(files, config, out)
 
@@ -314,6 +315,9 @@ def test_a_damaged_or_foreign_state_is_refused(files: PairFiles, whole: Path, tm
     good = saved.read_bytes()
     with pytest.raises(ValueError, match="other data or settings"):
         paired.train(files, replace(CONFIG, seed=1), out)
+    (out / "curve.csv").unlink()
+    with pytest.raises(ValueError, match="lacks rows"):
+        paired.train(files, CONFIG, out)
     for damaged in (good[:-1000], good[:-1000] + bytes(1000), b"", b"{}" * 99):
         saved.write_bytes(damaged)
         with pytest.raises(ValueError, match="state.safetensors is damaged"):
@@ -408,6 +412,6 @@ def test_the_command(files: PairFiles, tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_example_is_what_the_code_does_by_default() -> None:
-    files, config = paired.read_config(Path(paired.__file__).parent / "configs" / "projector-paper.toml")
-    assert config == paired.Config(threshold=7.6)
+    files, config = paired_config.read(Path(paired.__file__).parent / "configs" / "projector-paper.toml")
+    assert config == Config(threshold=7.6)
     assert files.scores is not None
