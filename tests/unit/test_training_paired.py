@@ -166,13 +166,13 @@ def train_alone(files: PairFiles, config: Config, out: Path) -> None:
 
 def test_killed_at_random_it_ends_with_the_same_weights(files: PairFiles, whole: Path, tmp_path: Path) -> None:
     curve, kills, luck = tmp_path / "curve.csv", 0, random.Random(0)
-    for _ in range(60):
+    for _ in range(200):
         process = PROCESSES.Process(target=train_alone, args=(files, CONFIG, tmp_path))
         before = curve.stat().st_mtime_ns if curve.exists() else 0
         process.start()
         while process.is_alive() and (not curve.exists() or curve.stat().st_mtime_ns == before):
             time.sleep(0.001)
-        process.join(luck.uniform(0, 0.06))  # some steps later, or in the midst of writing
+        process.join(luck.uniform(0, 0.03))  # some steps later, or in the midst of writing
         if process.is_alive():
             kills += 1
             process.kill()
