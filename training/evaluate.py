@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from soundclip_demo.captioner import Captioner
@@ -25,14 +24,17 @@ from soundclip_demo.encoders.joint import JointSpace
 from soundclip_demo.gallery import Gallery
 from soundclip_demo.projection import Projector, blend
 
-from . import corpus
+from . import corpus, directions, geometry
+from .bootstrap import interval, paired
 from .corpus import Category, SoundFile
 from .features import Features
+from .generation import spaced
+from .retrieval import by_chance, cosines, of_category, retrieval
 
-RESAMPLES = 2000
 CAPTION_TOKENS = 48  # longer than any caption it was taught
 CORE_RECORDINGS = 10
 SETTINGS = {"raw": 0.0, "blend 0.5": 0.5, "projected": 1.0}
+SWEEP = tuple(i / 10 for i in range(1, 10))  # shares that are searched with only
 CAPTIONED = ("raw", "projected")  # a native vector is no token
 
 
@@ -46,22 +48,6 @@ def held_out(sounds: list[SoundFile], gallery: Gallery, split: str = "test") -> 
     return sorted(first.values())
 
 
-def retrieval(sounds: Tensor, clips: Tensor, wanted: list[str], gallery: Gallery) -> dict[str, np.ndarray]:
-    """For each sound whether a clip of the right category is at rank 1, in the top 5, and 1 / its rank.
-
-    Args:
-        sounds, clips: vectors [N, D] of the sounds and [C, D] of the gallery's clips, compared by cosine.
-    """
-    shown = np.array([clip.category for clip in gallery.clips])
-    scores = F.normalize(sounds, dim=1) @ F.normalize(clips, dim=1).T
-    right = shown[scores.argsort(dim=1, descending=True).numpy()] == np.array(wanted)[:, None]
-    return {
-        "top1": right[:, 0].astype(float),
-        "top5": right[:, :5].any(axis=1).astype(float),
-        "mrr": 1.0 / (1 + right.argmax(axis=1)),
-    }
-
-
 def native_clips(joint: JointSpace, gallery: Gallery) -> Tensor:
     """The gallery in an encoder's own space, [C, J]: by the clips' posters, or by their captions where pictures have
     no side in it."""
@@ -72,21 +58,7 @@ def native_clips(joint: JointSpace, gallery: Gallery) -> Tensor:
 
 def chance(wanted: list[str], gallery: Gallery, top: int) -> float:
     """Probability that `top` clips drawn at random hold one of the right category, mean over `wanted`."""
-    size = len(gallery.clips)
-    shown = defaultdict(int)
-    for clip in gallery.clips:
-        shown[clip.category] += 1
-    misses = [np.prod([(size - shown[name] - i) / (size - i) for i in range(top)]) for name in wanted]
-    return float(1 - np.mean(misses))
-
-
-def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Mean with its 95 % bootstrap interval over recordings; `n` is their number."""
-    random = np.random.default_rng(seed)
-    means = values[random.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": round(float(values.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4),
-            "n": len(values)}
+    return by_chance(of_category(wanted, gallery), top)
 
 
 def names(caption: str, category: Category, known: Iterable[str]) -> bool:
@@ -95,16 +67,11 @@ def names(caption: str, category: Category, known: Iterable[str]) -> bool:
     Args:
         known: all category names; a longer one is not taken apart (a "car horn" is no car).
     """
-    text, name = _words(caption), _words(category.name)
-    for longer in map(_words, known):
+    text, name = spaced(caption), spaced(category.name)
+    for longer in map(spaced, known):
         if name in longer and name != longer:
             text = text.replace(longer, " | ")
-    return any(_words(word) in text for word in (category.name, *category.words))
-
-
-def _words(text: str) -> str:
-    """Lower-case words with one space between and around them."""
-    return f" {' '.join(''.join(c if c.isalnum() else ' ' for c in text.lower()).split())} "
+    return any(spaced(word) in text for word in (category.name, *category.words))
 
 
 def write_all(captioner: Captioner, tokens: Tensor, batch: int = 128) -> list[str]:
@@ -155,16 +122,28 @@ def measure(
     known = corpus.categories()
     groups = {"core": _core(features.sounds, wanted), "all": np.ones(len(rows), bool)}
     groups = {name: of for name, of in groups.items() if of.any()}  # a small corpus has no core
-    clips = torch.from_numpy(gallery.tokens)
-    settings = []
-    for encoder, model in models.items():
+    clips, width = torch.from_numpy(gallery.tokens), gallery.tokens.shape[1]
+    right = of_category(wanted, gallery)
+
+    def searched(found: dict[str, np.ndarray], queries: Tensor, answers: Tensor) -> dict[str, dict]:
+        scores = cosines(queries, answers)
+        return {
+            group: directions.summary({name: values[of] for name, values in found.items()}, len(answers))
+            | {"clip_to_sound": directions.backward(scores, right, of)}
+            | {"pools": directions.in_pools(scores, right, of)}
+            for group, of in groups.items()
+        }
+
+    settings, sweep, gains = [], [], []
+    for encoder, model in tqdm(models.items(), desc="encoders"):
         embedding = model.head(torch.from_numpy(np.asarray(features.heard(encoder)[rows, 0])).float())
         vectors = {} if model.native is None else {"native": (embedding, model.native)}
         for mode, share in SETTINGS.items():
-            vectors[mode] = blend(embedding, model.projector, gallery.tokens.shape[1], share), clips
+            vectors[mode] = blend(embedding, model.projector, width, share), clips
+        modes = {}
         for mode, (queries, answers) in vectors.items():
-            found = retrieval(queries, answers, wanted, gallery)
-            row = {"encoder": encoder, "mode": mode}
+            found = modes[mode] = retrieval(queries, answers, wanted, gallery)
+            row = {"encoder": encoder, "mode": mode} | searched(found, queries, answers)
             if captioner is not None and mode in CAPTIONED:
                 captions = write_all(captioner, queries)
                 named = [names(c, known[name], known) for c, name in zip(captions, wanted, strict=True)]
@@ -172,14 +151,23 @@ def measure(
                 row["caption_examples"] = [
                     {"category": name, "caption": c} for name, c in list(zip(wanted, captions, strict=True))[::40]
                 ]
-            row |= {group: {name: interval(v[of]) for name, v in found.items()} for group, of in groups.items()}
+                for group, of in groups.items():
+                    row[group]["caption"] = interval(found["caption"][of])
+            row["geometry"] = geometry.describe(queries.numpy(), embedding.numpy(), answers.numpy(), right)
             row["top5_by_source"] = _by_source(sounds, found["top5"])
             settings.append(row)
+        gains.append({"encoder": encoder} | _gains(modes["projected"], modes["raw"], groups))
+        for share in SWEEP:
+            queries = blend(embedding, model.projector, width, share)
+            found = retrieval(queries, clips, wanted, gallery)
+            sweep.append({"encoder": encoder, "share": share} | searched(found, queries, clips))
     return {
         "gallery_clips": len(gallery.clips),
         "gallery_categories": len({clip.category for clip in gallery.clips}),
         "groups": {name: _about(list(np.array(wanted)[of]), gallery) for name, of in groups.items()},
         "settings": settings,
+        "sweep": sweep,
+        "projected_minus_raw": gains,
     }
 
 
@@ -212,6 +200,16 @@ def _core(sounds: list[SoundFile], wanted: list[str]) -> np.ndarray:
     for sound in sounds:
         recordings[sound.category].add(sound.recording)
     return np.array([len(recordings[name]) >= CORE_RECORDINGS for name in wanted])
+
+
+def _gains(
+    projected: dict[str, np.ndarray], raw: dict[str, np.ndarray], groups: dict[str, np.ndarray]
+) -> dict[str, dict]:
+    """Projected minus raw on the same recordings; ranks are left out, since their mean is that of the worst."""
+    compared = [name for name in projected if name != "rank"]
+    return {
+        group: {name: paired(projected[name][of], raw[name][of]) for name in compared} for group, of in groups.items()
+    }
 
 
 def _about(wanted: list[str], gallery: Gallery) -> dict:

@@ -21,7 +21,7 @@ from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.projection import Projector
 from soundclip_demo.suites import SUITES, Space
 
-from . import cards, corpus, encoders, evaluate, features, llava, projector, targets
+from . import cards, corpus, encoders, evaluate, features, llava, projector, report, targets
 from .batches import Pictures, Sounds
 from .families import FAMILIES
 
@@ -146,7 +146,7 @@ def train_llava(folders: Folders) -> None:
 
 
 def run_evaluation(folders: Folders) -> None:
-    """Measures on the test split, writes `results/compact.json` and prints the table."""
+    """Measures on the test split, writes `results/compact.json` and prints the tables."""
     captioner = compact_llava.load(
         _tower(folders), weights.ensure("language", default_cache()), folders.checkpoints / "llava"
     )
@@ -158,7 +158,8 @@ def run_evaluation(folders: Folders) -> None:
     results = evaluate.measure(folders.features(), models, gallery, captioner)
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)
-    print(evaluate.table(results))
+    for shown in (evaluate.table(results), *report.tables(results)):
+        print(shown)
 
 
 def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:
