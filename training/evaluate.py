@@ -24,7 +24,7 @@ from soundclip_demo.encoders.joint import JointSpace
 from soundclip_demo.gallery import Gallery
 from soundclip_demo.projection import Projector, blend
 
-from . import corpus, directions, geometry
+from . import corpus, directions, geometry, told
 from .bootstrap import interval, paired
 from .corpus import Category, SoundFile
 from .features import Features
@@ -96,12 +96,12 @@ class Measured:
 
     Attributes:
         head: stored features (`Features.heard`) -> embeddings.
-        native: the gallery in the encoder's own joint space [C, J]; None where it has none.
+        joint: the encoder's own space; None where it has none.
     """
 
     head: Callable[[Tensor], Tensor]
     projector: Projector
-    native: Tensor | None = None
+    joint: JointSpace | None = None
 
 
 @torch.inference_mode()
@@ -134,25 +134,31 @@ def measure(
             for group, of in groups.items()
         }
 
+    def embeddings(encoder: str) -> Tensor:
+        return models[encoder].head(torch.from_numpy(np.asarray(features.heard(encoder)[rows, 0])).float())
+
+    joints = {encoder: model.joint for encoder, model in models.items() if model.joint}
+    against = told.against(sounds, gallery, joints, embeddings) if captioner else None
     settings, sweep, gains = [], [], []
     for encoder, model in tqdm(models.items(), desc="encoders"):
-        embedding = model.head(torch.from_numpy(np.asarray(features.heard(encoder)[rows, 0])).float())
-        vectors = {} if model.native is None else {"native": (embedding, model.native)}
+        embedding = embeddings(encoder)
+        vectors = {"native": (embedding, native_clips(model.joint, gallery))} if model.joint else {}
         for mode, share in SETTINGS.items():
             vectors[mode] = blend(embedding, model.projector, width, share), clips
         modes = {}
         for mode, (queries, answers) in vectors.items():
             found = modes[mode] = retrieval(queries, answers, wanted, gallery)
             row = {"encoder": encoder, "mode": mode} | searched(found, queries, answers)
-            if captioner is not None and mode in CAPTIONED:
+            if captioner and mode in CAPTIONED:
                 captions = write_all(captioner, queries)
                 named = [names(c, known[name], known) for c, name in zip(captions, wanted, strict=True)]
-                found["caption"] = np.array(named, float)
+                worth = {"caption": np.array(named, float)} | against.scores(captions)
+                found |= worth
                 row["caption_examples"] = [
                     {"category": name, "caption": c} for name, c in list(zip(wanted, captions, strict=True))[::40]
                 ]
                 for group, of in groups.items():
-                    row[group]["caption"] = interval(found["caption"][of])
+                    row[group] |= {name: interval(values[of]) for name, values in worth.items()}
             row["geometry"] = geometry.describe(queries.numpy(), embedding.numpy(), answers.numpy(), right)
             row["top5_by_source"] = _by_source(sounds, found["top5"])
             settings.append(row)
@@ -168,6 +174,7 @@ def measure(
         "settings": settings,
         "sweep": sweep,
         "projected_minus_raw": gains,
+        "caption_measures": told.ABOUT if captioner else {},
     }
 
 

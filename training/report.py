@@ -12,7 +12,8 @@ def tables(results: dict) -> list[str]:
     searches = [search_table(results, group, way) for group in groups for way in ("sound_to_clip", "clip_to_sound")]
     gains = [gain_table(results, group) for group in groups]
     signs = f"Signs of the paper, our raw → projected ({groups[0]})\n\n{published.table(published.signs(results))}\n"
-    return [*searches, *gains, geometry_table(results), signs]
+    told = [caption_table(results, group) for group in groups if results["caption_measures"]]
+    return [*searches, *told, *gains, geometry_table(results), signs]
 
 
 def search_table(results: dict, group: str, way: str) -> str:
@@ -22,7 +23,7 @@ def search_table(results: dict, group: str, way: str) -> str:
         found = row[group] if way == "sound_to_clip" else row[group]["clip_to_sound"]
         rank, pool = found["rank"], row[group]["pools"].get(way)
         cells = [cell(found[name]) for name in SEARCH[:3]]
-        cells.append(f"{found['mrr']['mean']:.3f} ({found['mrr']['low']:.3f} to {found['mrr']['high']:.3f})")
+        cells.append(_plain(found["mrr"]))
         cells.append(f"{rank['median']:g} ({rank['low']:g} to {rank['high']:g})")
         cells.append(f"{pool['top1']['mean']:.1%} ± {pool['top1']['sd']:.1%}" if pool else "–")
         lines.append(f"| {row['encoder']} | {_mode(row)} | " + " | ".join(cells) + " |")
@@ -36,13 +37,30 @@ def search_table(results: dict, group: str, way: str) -> str:
     return head + "\n".join(lines) + "\n"
 
 
+def caption_table(results: dict, group: str) -> str:
+    """What captions are worth by each measure; what the measures are is said below."""
+    measures = ("caption", *results["caption_measures"])
+    lines = []
+    for row in results["settings"]:
+        if "caption" in row[group]:
+            cells = [_plain(row[group][name]) for name in measures]
+            lines.append(f"| {row['encoder']} | {row['mode']} | " + " | ".join(cells) + " |")
+    head = (
+        f"{group}, captions: n = {results['groups'][group]['recordings']}\n\n"
+        "| encoder | mode | names the category | " + " | ".join(results["caption_measures"]) + " |\n"
+        "|---|---|---|" + "---|" * len(results["caption_measures"]) + "\n"
+    )
+    about = [f"{name}: {what}" for name, what in results["caption_measures"].items()]
+    return head + "\n".join(lines) + "\n\n" + "; ".join(about) + ".\n"
+
+
 def gain_table(results: dict, group: str) -> str:
     """Projected minus raw on the same recordings."""
     lines = [
         f"{group}, projected minus raw: n = {results['groups'][group]['recordings']}, "
         f"gallery of {results['gallery_clips']}",
         "",
-        "| encoder | measure | difference, MRR times 100 | resamples on the other side of 0 |",
+        "| encoder | measure | difference, in hundredths | resamples on the other side of 0 |",
         "|---|---|---|---|",
     ]
     for row in results["projected_minus_raw"]:
@@ -77,6 +95,10 @@ def _ordered(results: dict) -> list[dict]:
     return sorted(
         rows, key=lambda row: (encoders.index(row["encoder"]), share[row["mode"]] if "mode" in row else row["share"])
     )
+
+
+def _plain(value: dict[str, float]) -> str:
+    return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
 def _mode(row: dict) -> str:

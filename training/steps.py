@@ -154,7 +154,7 @@ def run_evaluation(folders: Folders) -> None:
     config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
     for name, (head, trained) in load_models(folders).items():
         opened = load_encoder(name, config).joint
-        models[name] = evaluate.Measured(head, trained, opened and evaluate.native_clips(opened(), gallery))
+        models[name] = evaluate.Measured(head, trained, opened and opened())
     results = evaluate.measure(folders.features(), models, gallery, captioner)
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)

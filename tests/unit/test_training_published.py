@@ -7,6 +7,7 @@ import pytest
 import torch
 from test_training_evaluate import gallery, sound
 
+from soundclip_demo.encoders.joint import JointSpace
 from training import evaluate, features, published, report
 
 FIGURES = published.read()["figures"]
@@ -72,7 +73,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict:
     sounds = [sound(str(i), kind, "test") for i, kind in enumerate(kinds)]
     shown = gallery("cat", "dog", *["cow"] * 99)
     stored = features.Features(sounds, [], np.zeros(0), np.zeros(0), folder)
-    model = evaluate.Measured(lambda x: x, lambda x: torch.nn.functional.pad(x.flip(1), (0, 99)), torch.eye(101)[:, :2])
+    joint = JointSpace(texts=lambda texts: torch.eye(101)[:, :2])
+    model = evaluate.Measured(lambda x: x, lambda x: torch.nn.functional.pad(x.flip(1), (0, 99)), joint)
     return evaluate.measure(stored, {"clap": model}, shown, None)
 
 

@@ -16,7 +16,7 @@ from soundclip_demo.encoders import ENCODERS, checkpoint
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.results import analyze
-from training import corpus, evaluate, features, llava, projector, steps
+from training import corpus, evaluate, features, llava, projector, steps, told
 from training.__main__ import main
 from training.families import FAMILIES
 
@@ -148,7 +148,8 @@ def test_results_are_of_held_out_recordings(folders: steps.Folders) -> None:
     for row in results["settings"]:
         assert row["all"]["top1"]["n"] == len(tested)
         assert row["all"]["top1"]["mean"] <= row["all"]["top5"]["mean"]
-        assert ("caption" in row["all"]) == (row["mode"] in evaluate.CAPTIONED)
+        measured = {"caption", *told.ABOUT} & row["all"].keys()
+        assert measured == ({"caption", *told.ABOUT} if row["mode"] in evaluate.CAPTIONED else set())
     table = evaluate.table(results)
     assert table.count("| whisperclip |") == 3 * len(results["groups"])
 
