@@ -119,6 +119,28 @@ def fetch(split: str | None = None) -> Path:
     return Path(found)
 
 
+def alignment(given: dict[str, Any]) -> Alignment:
+    """The scores, reasons and things of a row, or of a line that `training.annotate` wrote.
+
+    Raises:
+        KeyError, ValueError: a score is missing, or not one from 0 to 10.
+    """
+    return Alignment(
+        {name: _score(given, name) for name in DIMENSIONS},
+        {name: reason for name in DIMENSIONS if (reason := _reason(given, name))},
+        *(_things(given, kind) for kind in ("visible_active", "invisible_active", "visible_silent")),
+    )
+
+
+def show(alignments: list[Alignment], threshold: float = SELECTED_MEAN) -> None:
+    """Prints the mean of each dimension, and what a mean of at least `threshold` and the page's sum select."""
+    for name in DIMENSIONS:
+        print(f"{name:24} {np.mean([found.scores[name] for found in alignments]):5.2f}")
+    means, sums = (np.array([getattr(found, what) for found in alignments]) for what in ("mean", "sum"))
+    print(f"mean of at least {threshold:g}: {(means >= threshold).mean():.1%}")
+    print(f"sum of at least {SHOWN_SUM}: {(sums >= SHOWN_SUM).mean():.1%}")
+
+
 def _row(given: dict[str, Any]) -> Row:
     row = Row(
         sample_id=given["sample_id"],
@@ -131,11 +153,7 @@ def _row(given: dict[str, Any]) -> Row:
         video_caption=given["video_caption"],
         environmental_audio=given["environmental_audio"],
         speech_content=given["speech_content"] or "",
-        alignment=Alignment(
-            {name: _score(given, name) for name in DIMENSIONS},
-            {name: reason for name in DIMENSIONS if (reason := _reason(given, name))},
-            *(_things(given, kind) for kind in ("visible_active", "invisible_active", "visible_silent")),
-        ),
+        alignment=alignment(given),
     )
     if row.sample_id != f"{row.youtube_id}_{row.segment}":
         raise ValueError(f"{row.sample_id} is not segment {row.segment} of {row.youtube_id}")
@@ -181,9 +199,5 @@ def main(args: argparse.Namespace) -> int:
     for split, count in Counter(row.split for row in found).items():
         videos = len({row.youtube_id for row in found if row.split == split})
         print(f"{split:6} {count:7} clips of {videos:7} videos, {count * 3 / 3600:.1f} h")
-    for name in DIMENSIONS:
-        print(f"{name:24} {np.mean([row.alignment.scores[name] for row in found]):5.2f}")
-    means, sums = (np.array([getattr(row.alignment, what) for row in found]) for what in ("mean", "sum"))
-    print(f"mean of at least {SELECTED_MEAN}: {(means >= SELECTED_MEAN).mean():.1%}")
-    print(f"sum of at least {SHOWN_SUM}: {(sums >= SHOWN_SUM).mean():.1%}")
+    show([row.alignment for row in found])
     return 0

@@ -1,0 +1,166 @@
+"""Scores one's own clips as AVE-2's are: a caption of the picture, a description of the sound, five scores from both.
+
+Three stages, one model in memory at a time. Each adds a line a clip to its own file (`NAME.video.jsonl`,
+`NAME.sound.jsonl`, `NAME.jsonl`), which is on the disk before the next clip is begun: killed at any moment and started
+again, a run does only what is not there yet. A clip that cannot be read or scored gets a line that says why; delete
+the line to have it tried again. `NAME.manifest.json` says what made the lines.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from soundclip_demo.audio import decode
+from soundclip_demo.config import limit_threads
+from soundclip_demo.errors import UserError
+from soundclip_demo.parts import NotReady
+from soundclip_demo.weights import WeightsError
+
+from . import annotators as annotation
+from . import ave2
+from .annotators import FRAMES, KINDS, Annotators
+from .jsonlines import Lines
+from .own_clips import Clip, clips_of, frames
+from .scoring import TRIES, Scorer, fields, score, version
+
+
+def run(clips: list[Clip], out: Path, annotators: Annotators) -> list[dict]:
+    """Annotates what is not annotated yet -> the line of each clip, in their order."""
+    seen = _stage(_beside(out, "video.jsonl"), clips, annotators.video, _caption)
+    heard = _stage(_beside(out, "sound.jsonl"), clips, annotators.sound, _describe)
+
+    def judge(scorer: Scorer, clip: Clip) -> dict:
+        texts = {"video_caption": seen[clip.id].get("text"), "environmental_audio": heard[clip.id].get("text")}
+        made = texts | {"models": annotators.names}
+        if problem := seen[clip.id].get("problem") or heard[clip.id].get("problem"):
+            return made | {"attempts": 0, "problem": problem}
+        found = score(scorer, *texts.values())
+        if found.alignment is None:
+            return made | {"attempts": found.attempts, "problem": f"no score: {found.problem}"}
+        return made | fields(found.alignment) | {"clamped": found.clamped, "attempts": found.attempts}
+
+    lines = _stage(out, clips, annotators.scorer, judge)
+    return [lines[clip.id] for clip in clips]
+
+
+def _stage(
+    file: Path, clips: list[Clip], load: Callable[[], Any], annotate: Callable[[Any, Clip], dict]
+) -> dict[str, dict]:
+    """Adds the lines that `file` lacks -> all of them by the id of their clip."""
+    lines = Lines(file)
+    left = [clip for clip in clips if clip.id not in lines.rows]
+    annotator = load() if left else None
+    for clip in tqdm(left, desc=file.name, unit="clip", disable=not left):
+        lines.add({"id": clip.id} | annotate(annotator, clip))
+    return lines.rows
+
+
+def _caption(captioner: annotation.VideoCaptioner, clip: Clip) -> dict:
+    return _told(lambda: captioner(frames(clip.file, FRAMES)))
+
+
+def _describe(describer: annotation.SoundDescriber, clip: Clip) -> dict:
+    def describe() -> str:
+        sound = decode(clip.file)
+        return describer(sound.window(sound.loudest()), sound.rate)
+
+    return _told(describe)
+
+
+def _told(tell: Callable[[], str]) -> dict:
+    """What a describer says of a clip, or why it cannot; trouble that is not the clip's ends the run."""
+    try:
+        text = tell()
+    except UserError as error:
+        return {"problem": str(error)}
+    return {"text": text} if text else {"problem": "the model wrote nothing"}
+
+
+def _beside(out: Path, ending: str) -> Path:
+    return out.with_name(f"{out.stem}.{ending}")
+
+
+def _earlier(manifest: Path) -> dict:
+    try:
+        return json.loads(manifest.read_text()) if manifest.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{manifest} is damaged") from error
+
+
+def _write(manifest: Path, content: dict) -> None:
+    part = manifest.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.replace(manifest)
+
+
+def annotate(source: Path, clips: list[Clip], out: Path, kind: str) -> list[dict]:
+    """`run` with its manifest.
+
+    Raises:
+        ValueError: `out` holds lines of other models or another prompt, or is damaged.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    began, manifest = time.perf_counter(), _beside(out, "manifest.json")
+    with FileLock(_beside(out, "lock"), timeout=0):
+        earlier = _earlier(manifest)
+        known = earlier.get("settings", {})
+        annotators = annotation.of(kind, known.get("names") if known.get("models") == kind else None)
+        settings = {"models": kind, "names": annotators.names, "prompt": version(), "attempts": TRIES, "frames": FRAMES}
+        if known not in ({}, settings):
+            raise ValueError(f"{out} holds annotations of other models or settings: {known}, not {settings}")
+        content = {
+            "settings": settings,
+            "source": str(source),
+            "versions": {"python": platform.python_version()}
+            | {name: version_of(name) for name in ("torch", "transformers")},
+            "seconds": earlier.get("seconds", 0.0),  # of runs that reached their end
+        }
+        _write(manifest, content)
+        lines = run(clips, out, annotators)
+        scored = sum("problem" not in line for line in lines)
+        seconds = round(content["seconds"] + time.perf_counter() - began, 1)
+        _write(manifest, content | {"clips": len(lines), "scored": scored, "seconds": seconds})
+    return lines
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m training annotate`."""
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--gallery", type=Path, help="a gallery folder whose clips are annotated")
+    given.add_argument("--segments", type=Path, help="or the segments.csv that `training segment` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="such as annotations.jsonl; three files go beside it")
+    parser.add_argument("--models", choices=KINDS, default=KINDS[0], help=f"default: {KINDS[0]}; paper wants a GPU")
+    parser.add_argument(
+        "--threshold", type=float, default=ave2.SELECTED_MEAN, help=f"of the mean (default: {ave2.SELECTED_MEAN})"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Annotates, and says what the thresholds select of the clips that have scores."""
+    limit_threads()
+    try:
+        source = args.gallery or args.segments
+        lines = annotate(source, clips_of(args.gallery, args.segments), args.out, args.models)
+    except Timeout:
+        print(f"error: another run is adding to {args.out}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, UserError, NotReady, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for line in lines:
+        if "problem" in line:
+            print(f"{line['id']} has no scores: {line['problem']}", file=sys.stderr)
+    scored = [ave2.alignment(line) for line in lines if "problem" not in line]
+    print(f"{len(scored)} of {len(lines)} clips have scores")
+    if scored:
+        ave2.show(scored, args.threshold)
+    return 0 if scored else 1
