@@ -197,8 +197,13 @@ def table(results: dict) -> str:
 
 
 def save(results: dict, file: Path) -> None:
+    """As JSON with a line for each row of a list: whole on one line, no change could be seen."""
+    lines = []
+    for name, value in results.items():
+        rows = ",\n  ".join(map(json.dumps, value)) if isinstance(value, list) else ""
+        lines.append(f"{json.dumps(name)}: " + (f"[\n  {rows}\n ]" if rows else json.dumps(value)))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(results, indent=1) + "\n")
+    file.write_text("{\n " + ",\n ".join(lines) + "\n}\n")
 
 
 def _core(sounds: list[SoundFile], wanted: list[str]) -> np.ndarray:
