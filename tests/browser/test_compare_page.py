@@ -118,8 +118,10 @@ def test_a_silent_window_is_said(page, half_silent: Path) -> None:
 def test_one_caption_at_a_time_and_stop_ends_it(unhurried_page, beeps: Path) -> None:
     page = unhurried_page
     give(page, beeps)
+    compare(page)  # takes longer than a caption: one encoder is loaded for it
+    again(page).click(timeout=SLOW)
+    expect(caption(page)).to_have_attribute("aria-busy", "true", timeout=QUICK)
     expect(caption(page).locator(".quiet")).to_have_count(0, timeout=SLOW)  # the panel's caption is being written
-    compare(page)
     describe(page, "Whisper raw").click()
     expect(caption(page)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
     expect(again(page)).to_be_visible()
