@@ -21,7 +21,7 @@ import numpy as np
 from .config import Config, config_of, limit_threads
 from .encoders import ENCODERS
 from .errors import UserError
-from .events import MODES, Setting
+from .events import MODES, PROTOCOLS, Setting
 from .parts import NotReady
 from .suites import SUITES
 
@@ -41,7 +41,7 @@ def _analyze(args: argparse.Namespace) -> None:
     from .results import analyze
 
     limit_threads()
-    setting = _setting(args, top=args.top, caption=not args.no_caption)
+    setting = _setting(args, top=args.top, protocol=args.protocol, caption=not args.no_caption)
     result = analyze(Engine(config_of(args.suite, args.gallery)), args.sound, setting, args.start)
     print(json.dumps(result, indent=None if args.json else 1, ensure_ascii=False))
 
@@ -147,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("sound", help="a sound file, or a video with sound")
     analyze.add_argument("--start", type=float, help="start of the window in seconds (default: the loudest)")
     analyze.add_argument("--top", type=int, default=Setting.top)
+    analyze.add_argument("--protocol", choices=PROTOCOLS, help="LLaVA's (default: tuned where there is an adapter)")
     analyze.add_argument("--no-caption", action="store_true")
     analyze.add_argument("--json", action="store_true", help="on one line")
     analyze.set_defaults(run=_analyze)

@@ -31,7 +31,7 @@ from .events import (
     Timing,
 )
 from .parts import NotReady, Parts
-from .suites import SUITES
+from .suites import SUITES, protocols
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,6 +65,10 @@ class Engine:
     def encoders(self) -> list[encoders.EncoderStatus]:
         """Every encoder of both suites: ready or why not."""
         return encoders.statuses(self.config)
+
+    def protocols(self) -> tuple[str, ...]:
+        """Those of `PROTOCOLS` that captions can be written by, the default last."""
+        return protocols(self.config)
 
     def load_sound(self, path: str | Path) -> Sound:
         """Decodes a file under the configured limits; the last few are kept.
@@ -163,7 +167,7 @@ class Engine:
     ) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
         try:
-            captioner = self.parts.captioner()
+            captioner = self.parts.captioner(setting.protocol)
             visual = self._visual(token, matches, setting)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
@@ -237,6 +241,9 @@ class Engine:
             raise UserError(f"There is no mode “{setting.mode}”.", f"Choose one of {', '.join(MODES)}.")
         if not 0.0 <= setting.t <= 1.0:
             raise UserError("The blend must lie between 0 (raw) and 1 (projected).")
+        if setting.protocol is not None and setting.protocol not in self.protocols():
+            choice = f"Choose one of {', '.join(self.protocols())}."
+            raise UserError(f"There is no protocol “{setting.protocol}” here.", choice)
         most = SUITES[self.config.suite].patches
         if not 0 <= setting.k <= most:
             raise UserError(f"k must lie between 0 and {most} patches.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .config import DEFAULT_PROMPT, MAX_NEW_TOKENS, TOP_CLIPS
 
 MODES = ("projected", "raw", "blend")
+PROTOCOLS = ("frozen", "tuned")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Setting:
         k: how many patches the captioner sees beside the sound; 0 means the sound only.
         picture: path of the visitor's own picture or video whose patches are used;
             None means the best match's frame.
+        protocol: `frozen` asks a LLaVA that never saw a sound, `tuned` the one with an adapter trained on sounds;
+            None takes the tuned one where there is one.
         prompt: the question put to LLaVA.
         temperature: 0 is greedy.
     """
@@ -30,6 +33,7 @@ class Setting:
     t: float = 0.5
     k: int = 0
     picture: str | None = None
+    protocol: str | None = None
     prompt: str = DEFAULT_PROMPT
     temperature: float = 0.0
     top: int = TOP_CLIPS

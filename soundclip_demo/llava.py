@@ -42,16 +42,13 @@ def assemble(tower: EfficientNetLite, language: Path) -> tuple[LlavaForCondition
 
 
 def load(tower: EfficientNetLite, language: Path, checkpoint: Path) -> Captioner:
-    """The trained captioner.
+    """The captioner that was taught pictures; `adapter.tuned` makes the one that was taught sounds.
 
     Args:
-        checkpoint: folder with `multi_modal_projector.safetensors` and, in peft's form, `adapter/`.
+        checkpoint: folder with `multi_modal_projector.safetensors`.
     """
-    from peft import PeftModel
-
     llava, tokenizer = assemble(tower, language)
     llava.model.multi_modal_projector.load_state_dict(
         {k: v.float() for k, v in load_file(checkpoint / "multi_modal_projector.safetensors").items()}
     )
-    adapted = PeftModel.from_pretrained(llava, checkpoint / "adapter")
-    return Captioner(adapted.merge_and_unload(), tokenizer, SMOLLM2)
+    return Captioner(llava, tokenizer, SMOLLM2)

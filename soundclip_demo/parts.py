@@ -9,11 +9,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import encoders, weights
+from . import adapter, encoders, weights
 from .config import Config
-from .suites import SUITES
+from .suites import SUITES, llava_folder, protocols
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +81,15 @@ class Parts:
 
         return self._once(f"projector {name}", f"The projector of {encoders.ENCODERS[name].title}", load)
 
-    def captioner(self) -> "Captioner":
-        def load() -> "Captioner":
-            return self._suite.captioner(self._fetch, self._config, self.tower())
-
-        return self._once("captioner", "The caption model", load)
+    def captioner(self, protocol: str | None = None) -> "Captioner":
+        """The one of a protocol; None takes the tuned one where there is one."""
+        frozen = self._once(
+            "captioner", "The caption model", lambda: self._suite.captioner(self._fetch, self._config, self.tower())
+        )
+        if (protocol or protocols(self._config)[-1]) == "frozen":
+            return frozen
+        tune = partial(adapter.tuned, frozen, llava_folder(self._config))
+        return self._once("adapter", "The caption model's adapter", tune)
 
     def index(self, tokens: "np.ndarray") -> "Index":
         def load() -> "Index":

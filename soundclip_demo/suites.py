@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from . import weights
+from . import adapter, weights
 from .config import Config
+from .events import PROTOCOLS
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Suite:
 
     Attributes:
         patches: P, how many a picture has.
-        tower, captioner: loaders.
+        tower, captioner: loaders; the captioner is the frozen one.
     """
 
     space: Callable[[Config], Space]
@@ -57,6 +58,16 @@ def device() -> "torch.device":
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def llava_folder(config: Config) -> Path:
+    """What `training` leaves of LLaVA."""
+    return config.checkpoints / "llava"
+
+
+def protocols(config: Config) -> tuple[str, ...]:
+    """How LLaVA came to sounds, as far as there are checkpoints: `frozen`, and where an adapter is, `tuned`."""
+    return PROTOCOLS if adapter.trained(llava_folder(config)) else PROTOCOLS[:1]
 
 
 def _compact_space(config: Config) -> Space:
@@ -79,7 +90,7 @@ def _compact_tower(fetch: Fetch, config: Config) -> VisionTower:
 def _compact_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Captioner":
     from . import llava
 
-    return llava.load(tower, fetch("language"), config.checkpoints / "llava")
+    return llava.load(tower, fetch("language"), llava_folder(config))
 
 
 def _paper_space(config: Config) -> Space:

@@ -103,14 +103,21 @@ class Comparing:
         return self._draw(comparison)
 
     def write(
-        self, asked: Asked | None, sees: str, k: float, own: str | None, prompt: str, request: gr.Request
+        self,
+        asked: Asked | None,
+        protocol: str,
+        sees: str,
+        k: float,
+        own: str | None,
+        prompt: str,
+        request: gr.Request,
     ) -> Iterator[str]:
         """Yields the table after each word of the row's caption."""
         if asked is None:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.page.caption_setting(asked.ticket.setting, sees, int(k), own, prompt)
+            setting = self.page.caption_setting(asked.ticket.setting, protocol, sees, int(k), own, prompt)
             with closing(self.page.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):

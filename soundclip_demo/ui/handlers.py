@@ -164,16 +164,23 @@ class Page:
         return caption.panel("", stopped=True) if waits else gr.skip()
 
     def describe(
-        self, ticket: Ticket | None, sees: str, k: float, own: str | None, prompt: str, request: gr.Request
+        self,
+        ticket: Ticket | None,
+        protocol: str,
+        sees: str,
+        k: float,
+        own: str | None,
+        prompt: str,
+        request: gr.Request,
     ) -> Iterator[str]:
         """Yields the caption panel; it says by itself whether Stop or Describe again is of use."""
         if ticket is None:
             return
         visitor, text, note, times = session(request), "", "", None
         try:
-            setting = self.caption_setting(ticket.setting, sees, int(k), own, prompt)
+            setting = self.caption_setting(ticket.setting, protocol, sees, int(k), own, prompt)
             if self.turns.wanted(visitor, ticket.turn):
-                note = texts.WRITTEN_BY.get(self.engine.config.suite, "").format(seen=what_is_seen(setting))
+                note = texts.written_by(self.engine.config.suite, protocol, what_is_seen(setting))
                 yield caption.panel("", note, writing=True)
             with closing(self.written(visitor, ticket, setting)) as events:
                 for event in events:
@@ -212,7 +219,9 @@ class Page:
                 if isinstance(event, CaptionPart | Timing | Missing):
                     yield event
 
-    def caption_setting(self, setting: Setting, sees: str, k: int, own: str | None, prompt: str) -> Setting:
+    def caption_setting(
+        self, setting: Setting, protocol: str, sees: str, k: int, own: str | None, prompt: str
+    ) -> Setting:
         """The setting with what the visitor chose for captions.
 
         Raises:
@@ -223,6 +232,7 @@ class Page:
         return replace(
             setting,
             caption=True,
+            protocol=protocol,
             k=0 if sees == texts.SEES_SOUND else k,
             picture=own if sees == texts.SEES_PICTURE else None,
             prompt=prompt.strip() or Setting.prompt,

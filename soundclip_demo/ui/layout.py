@@ -122,6 +122,14 @@ def setting_inputs(page: Page) -> dict[str, Any]:
 def caption_inputs(engine: "Engine") -> dict[str, Any]:
     most = SUITES[engine.config.suite].patches
     with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="panel", elem_id="caption-settings"):
+        there = engine.protocols()
+        protocol = gr.Radio(
+            [(texts.PROTOCOLS[name], name) for name in there],
+            value=there[-1],
+            label=texts.PROTOCOL,
+            info=texts.PROTOCOL_NOTE,
+            elem_id="protocol",
+        )
         choices = [texts.SEES_SOUND, texts.SEES_MATCH, texts.SEES_PICTURE]
         sees = gr.Radio(choices, value=texts.SEES_SOUND, label=texts.SEES, elem_id="sees")
         k = gr.Slider(
@@ -146,7 +154,7 @@ def caption_inputs(engine: "Engine") -> dict[str, Any]:
         [k, own],
         **QUICK,
     )
-    return {"sees": sees, "k": k, "own": own, "prompt": prompt, "reset": reset}
+    return {"protocol": protocol, "sees": sees, "k": k, "own": own, "prompt": prompt, "reset": reset}
 
 
 def listen_choice(page: Page, sound: dict[str, Any], problem: gr.HTML) -> None:
@@ -195,6 +203,7 @@ def listen_caption(
     asked = [
         again.click,
         seen["prompt"].submit,
+        seen["protocol"].input,
         seen["sees"].input,
         seen["k"].release,
         seen["own"].upload,
@@ -236,7 +245,7 @@ def listen_compare(
 
 def caption_choices(seen: dict[str, Any]) -> list[Any]:
     """What every caption is asked with."""
-    return [seen["sees"], seen["k"], seen["own"], seen["prompt"]]
+    return [seen[name] for name in ("protocol", "sees", "k", "own", "prompt")]
 
 
 def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:

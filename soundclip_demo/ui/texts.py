@@ -34,6 +34,9 @@ MODE_NOTE = "How the encoder's embedding becomes the token that searches and is 
 BLEND = "Blend t: 0 is raw, 1 is projected"
 
 CAPTION_SETTINGS = "Caption settings"
+PROTOCOL = "LLaVA"
+PROTOCOLS = {"frozen": "frozen: never saw a sound", "tuned": "tuned: with an adapter for sound tokens"}
+PROTOCOL_NOTE = "Frozen is the paper's way. Tuned shows what sound tokens are worth to a model that learned them."
 SEES = "The caption model sees"
 SEES_SOUND = "the sound only"
 SEES_MATCH = "the sound + patches of the best match"
@@ -56,8 +59,8 @@ CAPTION_READING = "Reading the sound token…"
 CAPTION_STOPPED = "Stopped."
 CAPTION_NOTHING = "The model wrote nothing for this token."
 WRITTEN_BY = {
-    "compact": "Written by a small language model (135 M parameters) from {seen}. It is often wrong.",
-    "paper": "Written by LLaVA-1.6-Mistral-7B from {seen}. It can be wrong.",
+    "compact": "Written by a small language model (135 M parameters), {protocol}, from {seen}. It is often wrong.",
+    "paper": "Written by LLaVA-1.6-Mistral-7B, {protocol}, from {seen}. It can be wrong.",
 }
 SEEN_SOUND = "the sound token only"
 SEEN_PATCHES = "the sound token and {k} patches of {source}"
@@ -116,6 +119,11 @@ STAGES = {
     "caption_first_token": "first word",
     "caption": "caption",
 }
+
+
+def written_by(suite: str, protocol: str, seen: str) -> str:
+    """Which model wrote the caption, and from what."""
+    return WRITTEN_BY[suite].format(protocol=protocol, seen=seen) if suite in WRITTEN_BY else ""
 
 
 def map_title(space: str) -> str:

@@ -10,7 +10,7 @@ import torch
 import toy
 from safetensors.torch import save_file
 
-from soundclip_demo import llava, vision, weights
+from soundclip_demo import adapter, llava, vision, weights
 from soundclip_demo.captioner import PROMPT, SMOLLM2, Captioner, Template, relevant_patches
 from soundclip_demo.engine import Engine
 
@@ -243,5 +243,5 @@ def test_the_trained_projector_and_adapter_are_in_it(workspace: toy.Workspace, e
 
     save_file({k: v + 1 for k, v in saved.items()}, tmp_path / "multi_modal_projector.safetensors")
     (tmp_path / "adapter").symlink_to(checkpoint / "adapter")
-    other = llava.load(engine.parts.tower(), language, tmp_path)
+    other = adapter.tuned(llava.load(engine.parts.tower(), language, tmp_path), tmp_path)
     assert (other.embed(token, PROMPTED) - loaded.embed(token, PROMPTED)).abs().max() > 0.5

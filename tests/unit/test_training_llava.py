@@ -4,8 +4,8 @@ import pytest
 import torch
 import toy
 
+from soundclip_demo import adapter, weights
 from soundclip_demo import llava as compact_llava
-from soundclip_demo import weights
 from soundclip_demo.captioner import SMOLLM2, Captioner
 from training import llava
 
@@ -105,7 +105,8 @@ def test_stage_two_trains_an_adapter_that_the_product_opens(
     entering = "model.multi_modal_projector."
     state = {k.removeprefix(entering): v for k, v in before.items() if k.startswith(entering)}
     save_file(state, tmp_path / "multi_modal_projector.safetensors")
-    opened = compact_llava.load(toy.tower(), weights.folder("language", workspace.cache), tmp_path)
+    frozen = compact_llava.load(toy.tower(), weights.folder("language", workspace.cache), tmp_path)
+    opened = adapter.tuned(frozen, tmp_path)
     assert loss_of(opened) == pytest.approx(now, abs=0.01)
 
 

@@ -23,7 +23,7 @@ from soundclip_demo.ui.turns import PANEL, ROW
 
 EVIL = '<img src=x onerror="hacked()">'
 ME = SimpleNamespace(session_hash="me")
-SEEN = (texts.SEES_SOUND, 1, None, "What is it?")
+SEEN = ("tuned", texts.SEES_SOUND, 1, None, "What is it?")
 
 
 class Gallery:
@@ -268,5 +268,5 @@ def test_a_row_takes_over_from_the_panel_and_the_panel_says_so(comparing: Compar
 def test_a_missing_picture_is_said_in_the_row(comparing: Comparing, chosen: Chosen) -> None:
     comparison = compared(comparing, chosen)
     right, _ = comparing.ask(comparison, pressed("whisper-raw"), ME)
-    *_, html = comparing.write(right, texts.SEES_PICTURE, 8, None, "", ME)
+    *_, html = comparing.write(right, "tuned", texts.SEES_PICTURE, 8, None, "", ME)
     assert "Add a picture" in html
