@@ -44,11 +44,13 @@ class Suite:
 
     Attributes:
         patches: P, how many a picture has.
+        language: where LLaVA's words come from, a name in `weights.SOURCES`.
         tower, captioner: loaders; the captioner is the frozen one.
     """
 
     space: Callable[[Config], Space]
     patches: int
+    language: str
     tower: Callable[[Fetch, Config], VisionTower]
     captioner: Callable[[Fetch, Config, VisionTower], "Captioner"]
 
@@ -63,6 +65,14 @@ def device() -> "torch.device":
 def llava_folder(config: Config) -> Path:
     """What `training` leaves of LLaVA."""
     return config.checkpoints / "llava"
+
+
+def llava_spec(config: Config, protocol: str) -> str:
+    """Changes with the weights of the LLaVA of a protocol."""
+    suite = SUITES[config.suite]
+    trained = sorted(llava_folder(config).rglob("*.safetensors"))
+    own = [file for file in trained if protocol == "tuned" or "adapter" not in file.parts]
+    return " ".join([suite.space(config).spec, weights.SOURCES[suite.language].key, *map(weights.sha256, own)])
 
 
 def protocols(config: Config) -> tuple[str, ...]:
@@ -110,6 +120,6 @@ def _paper_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Capti
 
 
 SUITES = {
-    "compact": Suite(_compact_space, 49, _compact_tower, _compact_captioner),
-    "paper": Suite(_paper_space, 576, _paper_tower, _paper_captioner),
+    "compact": Suite(_compact_space, 49, "language", _compact_tower, _compact_captioner),
+    "paper": Suite(_paper_space, 576, "llava-paper", _paper_tower, _paper_captioner),
 }

@@ -6,8 +6,10 @@ from pathlib import Path
 from safetensors import safe_open
 
 from soundclip_demo.encoders import ENCODERS
+from soundclip_demo.events import PROTOCOLS
 
-from .evaluate import CAPTIONED, SETTINGS, cell
+from .evaluate import CAPTIONED, SETTINGS
+from .report import cell
 
 # Ending of the file's name, what it is, and the modes whose quality is its own.
 PARTS = (
@@ -27,8 +29,14 @@ def write(checkpoints: Path, results: dict) -> None:
                 quality = _quality(results, encoder, modes, ("top1", "top5"))
                 lines += _section(file.stem, about.format(entry.title), _header(file), quality)
     llava = json.loads((checkpoints / "llava" / "card.json").read_text())
-    captions = [line for encoder in ENCODERS for line in _quality(results, encoder, CAPTIONED, ("caption",))]
-    lines += _section("llava", "Multimodal projector, and the adapter in peft's form.", llava, captions)
+    captions = [
+        line
+        for protocol in PROTOCOLS
+        for encoder in ENCODERS
+        for line in _quality(results, encoder, CAPTIONED, ("caption",), protocol)
+    ]
+    about = "Multimodal projector, and the adapter in peft's form: frozen LLaVA has the first, tuned LLaVA both."
+    lines += _section("llava", about, llava, captions)
     lines += [
         "## vision-statistics",
         "",
@@ -59,17 +67,20 @@ def _section(name: str, about: str, card: dict, quality: list[str]) -> list[str]
     ]
 
 
-def _quality(results: dict, encoder: str, modes: tuple[str, ...], measures: tuple[str, ...]) -> list[str]:
+def _quality(
+    results: dict, encoder: str, modes: tuple[str, ...], measures: tuple[str, ...], protocol: str = ""
+) -> list[str]:
     """A line for each mode and measure: share of unseen recordings, with its 95 % interval and gallery size."""
     said = {"top1": "right category at rank 1", "top5": "in the top 5", "caption": "caption names the category"}
     lines = []
     for row in results["settings"]:
         group = row.get("core", row["all"])
         if row["encoder"] == encoder and row["mode"] in modes:
+            measured, who = (group.get(protocol, {}), f"{protocol}, ") if protocol else (group, "")
             lines += [
-                f"- {encoder} {row['mode']}, {said[measure]}: {cell(group[measure])} of {group[measure]['n']} unseen "
-                f"recordings, gallery of {results['gallery_clips']} clips"
+                f"- {who}{encoder} {row['mode']}, {said[measure]}: {cell(measured[measure])} of "
+                f"{measured[measure]['n']} unseen recordings, gallery of {results['gallery_clips']} clips"
                 for measure in measures
-                if measure in group
+                if measure in measured
             ]
     return lines

@@ -19,7 +19,8 @@ class Sign:
 
     Attributes:
         measure: as the paper names it, with what stands for it here where that is not the same.
-        key: where it is found in a row of the measured results, below a group or below `geometry`.
+        key: where it is found in a row of the measured results, below a group or below `geometry`, or, of captions,
+            below the protocol.
         wanted: what projected should be to raw: ">", "<" or "<=".
     """
 
@@ -32,6 +33,7 @@ SIGNS = (
     Sign("R@1", "top1", ">"),
     Sign("B1, caption and sound", "b1", "<"),
     Sign("B2, caption and frame", "b2", "<="),
+    Sign("B3, sources named (by meaning)", "b3", "<"),
     Sign("B3, sources named (whole words; here the category)", "caption", "<"),
     Sign("alignment with visual vectors (CKA)", "cka", ">"),
     Sign("orthogonal residual", "residual", "<"),
@@ -50,12 +52,13 @@ def encoders(published: dict) -> list[str]:
     return list(dict.fromkeys(row["encoder"] for row in published["figures"] if row["section"] == "8.1"))
 
 
-def signs(results: dict, group: str = "core") -> list[dict]:
+def signs(results: dict, group: str = "core", protocol: str = "frozen") -> list[dict]:
     """Every published sign beside our two numbers, encoder by encoder.
 
     Args:
         results: what `evaluate.measure` gives.
         group: whose numbers are taken; geometry is of all recordings.
+        protocol: whose captions: frozen is the paper's, which never let LLaVA hear a sound.
 
     Returns:
         Rows of `encoder`, `measure`, `wanted`, `raw`, `projected` (None where not measured) and `verdict`: "agree",
@@ -66,7 +69,9 @@ def signs(results: dict, group: str = "core") -> list[dict]:
     checked = []
     for encoder in encoders(read()):
         for sign in SIGNS:
-            raw, projected = (_number(rows.get((encoder, mode)), group, sign.key) for mode in ("raw", "projected"))
+            raw, projected = (
+                _number(rows.get((encoder, mode)), group, protocol, sign.key) for mode in ("raw", "projected")
+            )
             about = {"encoder": encoder, "measure": sign.measure, "wanted": sign.wanted}
             checked.append(
                 about | {"raw": raw, "projected": projected, "verdict": verdict(raw, projected, sign.wanted)}
@@ -92,11 +97,13 @@ def table(checked: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _number(row: dict | None, group: str, key: str) -> float | None:
+def _number(row: dict | None, group: str, protocol: str, key: str) -> float | None:
     if row is None:
         return None
     geometry, measured = row.get("geometry", {}), row.get(group, row["all"])
-    return geometry.get(key) if key in geometry else measured.get(key, {}).get("mean")
+    if key in geometry:
+        return geometry[key]
+    return (measured | measured.get(protocol, {})).get(key, {}).get("mean")
 
 
 def _cell(row: dict) -> str:

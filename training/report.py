@@ -1,25 +1,51 @@
-"""The tables `evaluate` prints below the README's: every search, what projecting changes, geometry, published signs."""
+"""The tables `evaluate` prints: the README's, every search, captions, what projecting changes, geometry, signs."""
+
+from soundclip_demo.events import PROTOCOLS
 
 from . import published
-from .evaluate import cell
 
 SEARCH = ("top1", "top5", "top10", "mrr", "rank")
 
 
+def summary(results: dict) -> str:
+    """The tables that stand in the README."""
+    lines = []
+    for group, about in results["groups"].items():
+        lines += [
+            f"{group}: {about['recordings']} unseen recordings of {about['categories']} categories, in a gallery of "
+            f"{results['gallery_clips']} clips of {results['gallery_categories']} categories",
+            "",
+            "| encoder | mode | right category at rank 1 | in the top 5 | frozen LLaVA names it | tuned LLaVA does |",
+            "|---|---|---|---|---|---|",
+        ]
+        for row in results["settings"]:
+            found = row[group]
+            cells = [cell(found[key]) for key in ("top1", "top5")]
+            cells += [cell(found.get(protocol, {}).get("caption")) for protocol in PROTOCOLS]
+            lines.append(f"| {row['encoder']} | {row['mode']} | " + " | ".join(cells) + " |")
+        lines += [f"| chance | | {about['chance']['top1']:.1%} | {about['chance']['top5']:.1%} | | |", ""]
+    return "\n".join(lines)
+
+
 def tables(results: dict) -> list[str]:
     """Markdown, one table each, a title above it."""
-    groups = list(results["groups"])
+    groups, told = list(results["groups"]), bool(results["caption_measures"])
     searches = [search_table(results, group, way) for group in groups for way in ("sound_to_clip", "clip_to_sound")]
+    captions = [caption_table(results, group, name) for group in groups if told for name in _protocols(results)]
+    fronts = [frontier_table(results, groups[0])] if told else []
     gains = [gain_table(results, group) for group in groups]
-    signs = f"Signs of the paper, our raw → projected ({groups[0]})\n\n{published.table(published.signs(results))}\n"
-    told = [caption_table(results, group) for group in groups if results["caption_measures"]]
-    return [*searches, *told, *gains, geometry_table(results), signs]
+    signs = [
+        f"Signs of the paper, our raw → projected ({groups[0]}, {name} LLaVA)\n\n"
+        f"{published.table(published.signs(results, groups[0], name))}\n"
+        for name in _protocols(results) or PROTOCOLS[:1]
+    ]
+    return [*searches, *captions, *fronts, *gains, geometry_table(results), *signs]
 
 
 def search_table(results: dict, group: str, way: str) -> str:
     """One direction, all modes and the sweep of blends, each encoder's from raw to projected, native first."""
     lines = []
-    for row in _ordered(results):
+    for row in _searched(results):
         found = row[group] if way == "sound_to_clip" else row[group]["clip_to_sound"]
         rank, pool = found["rank"], row[group]["pools"].get(way)
         cells = [cell(found[name]) for name in SEARCH[:3]]
@@ -37,21 +63,42 @@ def search_table(results: dict, group: str, way: str) -> str:
     return head + "\n".join(lines) + "\n"
 
 
-def caption_table(results: dict, group: str) -> str:
-    """What captions are worth by each measure; what the measures are is said below."""
-    measures = ("caption", *results["caption_measures"])
+def caption_table(results: dict, group: str, protocol: str) -> str:
+    """What captions are worth by each measure, along the sweep too; what the measures are is said below."""
+    measures = list(results["caption_measures"])
     lines = []
-    for row in results["settings"]:
-        if "caption" in row[group]:
-            cells = [_plain(row[group][name]) for name in measures]
-            lines.append(f"| {row['encoder']} | {row['mode']} | " + " | ".join(cells) + " |")
+    for row in [*results["settings"], *results["sweep"]]:
+        if protocol in row[group]:
+            worth = row[group][protocol]
+            cells = [_plain(worth[name]) if name in worth else "–" for name in measures]
+            cells.append(f"{worth['corpus_bleu']:.3f}" if "corpus_bleu" in worth else "–")
+            n = worth["caption"]["n"]
+            lines.append(f"| {row['encoder']} | {_mode(row)} | {n} | " + " | ".join(cells) + " |")
     head = (
-        f"{group}, captions: n = {results['groups'][group]['recordings']}\n\n"
-        "| encoder | mode | names the category | " + " | ".join(results["caption_measures"]) + " |\n"
-        "|---|---|---|" + "---|" * len(results["caption_measures"]) + "\n"
+        f"{group}, captions of {protocol} LLaVA; along the sweep every second recording\n\n"
+        "| encoder | mode | n | " + " | ".join(measures) + " | corpus BLEU |\n"
+        "|---|---|---|" + "---|" * (len(measures) + 1) + "\n"
     )
     about = [f"{name}: {what}" for name, what in results["caption_measures"].items()]
     return head + "\n".join(lines) + "\n\n" + "; ".join(about) + ".\n"
+
+
+def frontier_table(results: dict, group: str) -> str:
+    """The shares of each encoder that no other share beats at both, with R@1 and how often the caption names it."""
+    sweep = {(row["encoder"], row["share"]): row[group] for row in results["sweep"]}
+    lines = []
+    for row in results["frontier"]:
+        if row["group"] == group:
+            points = [(share, sweep[row["encoder"], share]) for share in row["shares"]]
+            told = [
+                f"{share:g}: {found['top1']['mean']:.1%}, {found[row['protocol']]['caption']['mean']:.1%}"
+                for share, found in points
+            ]
+            lines.append(f"| {row['encoder']} | {row['protocol']} | " + "; ".join(told) + " |")
+    return (
+        f"{group}, frontier over {len({share for _, share in sweep})} blends: share t: R@1, caption names it\n\n"
+        "| encoder | LLaVA | not beaten at both |\n|---|---|---|\n" + "\n".join(lines) + "\n"
+    )
 
 
 def gain_table(results: dict, group: str) -> str:
@@ -87,14 +134,25 @@ def geometry_table(results: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ordered(results: dict) -> list[dict]:
-    """Rows of settings and sweep by encoder and share; the blend that both hold once."""
-    share = {"native": -1.0, "raw": 0.0, "projected": 1.0}
-    rows = [row for row in results["settings"] if row["mode"] in share] + results["sweep"]
-    encoders = list(dict.fromkeys(row["encoder"] for row in rows))
-    return sorted(
-        rows, key=lambda row: (encoders.index(row["encoder"]), share[row["mode"]] if "mode" in row else row["share"])
-    )
+def cell(value: dict[str, float] | None) -> str:
+    """A mean with its interval, as the tables show it."""
+    return f"{value['mean']:.1%} ({value['low']:.1%} to {value['high']:.1%})" if value else "–"
+
+
+def _protocols(results: dict) -> list[str]:
+    """Those that captions were measured of."""
+    return [name for name in PROTOCOLS if any(name in row["all"] for row in results["sweep"])]
+
+
+def _searched(results: dict) -> list[dict]:
+    """Each encoder's native row, then its sweep from raw to projected."""
+    native = {row["encoder"]: row for row in results["settings"] if row["mode"] == "native"}
+    encoders = dict.fromkeys(row["encoder"] for row in results["sweep"])
+    return [
+        row
+        for name in encoders
+        for row in (*filter(None, [native.get(name)]), *(row for row in results["sweep"] if row["encoder"] == name))
+    ]
 
 
 def _plain(value: dict[str, float]) -> str:
@@ -102,4 +160,4 @@ def _plain(value: dict[str, float]) -> str:
 
 
 def _mode(row: dict) -> str:
-    return row["mode"] if "mode" in row else f"blend {row['share']}"
+    return row["mode"] if "mode" in row else {0.0: "raw", 1.0: "projected"}.get(row["share"], f"blend {row['share']}")

@@ -16,15 +16,6 @@ POOL = 100  # answers in a pool, and how many pools are drawn (AVVA, paper-facts
 POOLS = 100
 
 
-def retrieval(sounds: Tensor, clips: Tensor, wanted: list[str], gallery: Gallery) -> dict[str, np.ndarray]:
-    """For each sound, how well a clip of the right category is found (see `found`).
-
-    Args:
-        sounds, clips: vectors [N, D] of the sounds and [C, D] of the gallery's clips, compared by cosine.
-    """
-    return found(ranks(cosines(sounds, clips), of_category(wanted, gallery)))
-
-
 def cosines(sounds: Tensor, clips: Tensor) -> np.ndarray:
     """[N, D] and [C, D] -> [N, C]; a vector of zeros is equally far from everything."""
     return (F.normalize(sounds, dim=1) @ F.normalize(clips, dim=1).T).numpy()

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,13 +18,16 @@ from soundclip_demo.config import Config, default_cache
 from soundclip_demo.encoders import ENCODERS, checkpoint, whisper, whisperclip
 from soundclip_demo.encoders import load as load_encoder
 from soundclip_demo.encoders.joint import Words, load_words
+from soundclip_demo.events import PROTOCOLS
 from soundclip_demo.gallery import Gallery, read
+from soundclip_demo.parts import Parts
 from soundclip_demo.projection import Projector
-from soundclip_demo.suites import SUITES, Space
+from soundclip_demo.suites import SUITES, Space, llava_spec
 
-from . import cards, corpus, encoders, evaluate, features, llava, projector, report, targets
+from . import captioned, cards, corpus, encoders, evaluate, features, held_out, llava, projector, report, targets
 from .batches import Pictures, Sounds
 from .families import FAMILIES
+from .jsonlines import Lines
 
 NOTE = (
     "The bundled clips are slow camera moves over a photo or drawing, joined with a true sound of the same kind; "
@@ -147,18 +151,23 @@ def train_llava(folders: Folders) -> None:
 
 def run_evaluation(folders: Folders) -> None:
     """Measures on the test split, writes `results/compact.json` and prints the tables."""
-    captioner = compact_llava.load(
-        _tower(folders), weights.ensure("language", default_cache()), folders.checkpoints / "llava"
-    )
-    gallery, models = folders.gallery(), {}
     config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
-    for name, (head, trained) in load_models(folders).items():
-        opened = load_encoder(name, config).joint
-        models[name] = evaluate.Measured(head, trained, opened and opened())
-    results = evaluate.measure(folders.features(), models, gallery, captioner)
+    gallery, models, data = folders.gallery(), load_models(folders), folders.features()
+    opened = {name: load_encoder(name, config).joint for name in ENCODERS}
+    joints = {name: joint() for name, joint in opened.items() if joint}
+    held = held_out.of_corpus(data, {name: head for name, (head, _) in models.items()}, joints, gallery)
+    language = weights.ensure("language", default_cache())
+    told = held_out.told_of_corpus(data, held, joints, gallery, language)
+    parts = Parts(config)
+    writers = {
+        name: captioned.Writer(partial(parts.captioner, name), llava_spec(config, name), captioned.TOKENS)
+        for name in PROTOCOLS
+    }
+    captions = captioned.Captions(writers, Lines(folders.work / "captions.jsonl"))
+    results = evaluate.measure(held, {name: trained for name, (_, trained) in models.items()}, captions, told)
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)
-    for shown in (evaluate.table(results), *report.tables(results)):
+    for shown in (report.summary(results), *report.tables(results)):
         print(shown)
 
 

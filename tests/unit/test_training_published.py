@@ -8,7 +8,7 @@ import torch
 from test_training_evaluate import gallery, sound
 
 from soundclip_demo.encoders.joint import JointSpace
-from training import evaluate, features, published, report
+from training import evaluate, features, held_out, published, report
 
 FIGURES = published.read()["figures"]
 
@@ -43,7 +43,7 @@ def test_the_published_figures_have_the_published_signs() -> None:
 def test_signs_one_by_one() -> None:
     def row(mode: str, top1: float, caption: float, cka: float | None) -> dict:
         return {
-            "encoder": "clap", "mode": mode, "all": {"top1": {"mean": top1}, "caption": {"mean": caption}},
+            "encoder": "clap", "mode": mode, "all": {"top1": {"mean": top1}, "frozen": {"caption": {"mean": caption}}},
             "geometry": {"cka": cka, "residual": 0.5, "effective_rank": 3.0},
         }
 
@@ -52,7 +52,11 @@ def test_signs_one_by_one() -> None:
     assert len(checked) == 5 * len(published.SIGNS)
     clap = {row["measure"].split(",")[0].split(" (")[0]: row for row in checked if row["encoder"] == "clap"}
     assert (clap["R@1"]["verdict"], clap["R@1"]["raw"], clap["R@1"]["projected"]) == ("agree", 0.1, 0.5)
-    assert clap["B3"]["verdict"] == "disagree"
+    b3 = [row["verdict"] for row in checked if row["encoder"] == "clap" and row["measure"].startswith("B3")]
+    assert b3 == ["not measurable", "disagree"]
+    tuned = [row for row in published.signs(results, protocol="tuned") if row["encoder"] == "clap"]
+    assert [row["verdict"] for row in tuned if row["measure"].startswith("B3")] == ["not measurable"] * 2
+    assert tuned[0]["verdict"] == "agree"  # nobody writes a caption for a search
     assert clap["orthogonal residual"]["verdict"] == "disagree"  # the same is not lower
     for measure in ("B1", "B2", "alignment with visual vectors", "neighbour overlap with raw sound"):
         assert clap[measure]["verdict"] == "not measurable"
@@ -74,8 +78,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict:
     shown = gallery("cat", "dog", *["cow"] * 99)
     stored = features.Features(sounds, [], np.zeros(0), np.zeros(0), folder)
     joint = JointSpace(texts=lambda texts: torch.eye(101)[:, :2])
-    model = evaluate.Measured(lambda x: x, lambda x: torch.nn.functional.pad(x.flip(1), (0, 99)), joint)
-    return evaluate.measure(stored, {"clap": model}, shown, None)
+    held = held_out.of_corpus(stored, {"clap": lambda x: x}, {"clap": joint}, shown)
+    return evaluate.measure(held, {"clap": lambda x: torch.nn.functional.pad(x.flip(1), (0, 99))})
 
 
 def test_what_is_measured_beside_the_readme_table(results: dict) -> None:
@@ -93,8 +97,8 @@ def test_what_is_measured_beside_the_readme_table(results: dict) -> None:
     assert raw["geometry"]["overlap"] == 1
     assert raw["geometry"]["n"] == 12
     assert projected["geometry"]["gallery"] == 101
-    assert [row["share"] for row in results["sweep"]] == [i / 10 for i in range(1, 10)]
-    assert [row["all"]["top1"]["mean"] for row in results["sweep"]] == [0] * 5 + [1] * 4  # a tie at 0.5 is lost
+    assert [row["share"] for row in results["sweep"]] == [i / 10 for i in range(11)]
+    assert [row["all"]["top1"]["mean"] for row in results["sweep"]] == [0] * 6 + [1] * 5  # a tie at 0.5 is lost
     gain = results["projected_minus_raw"][0]["all"]
     assert gain["top1"] == {"mean": 1, "low": 1, "high": 1, "other_side": 0, "n": 12}
     assert list(gain) == ["top1", "top5", "top10", "mrr"]
@@ -103,7 +107,7 @@ def test_what_is_measured_beside_the_readme_table(results: dict) -> None:
 
 
 def test_the_tables_that_are_printed(results: dict) -> None:
-    assert evaluate.table(results).count("| clap |") == 4
+    assert report.summary(results).count("| clap |") == 4
     forward, backward, gains, geometry, signs = report.tables(results)
     assert forward.startswith("all, sound to clip: n = 12, gallery of 101\n")
     assert "R@1 among 100 (100 draws, chance 1.0%)" in forward

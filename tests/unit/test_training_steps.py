@@ -14,9 +14,9 @@ from soundclip_demo.audio import decode, resample
 from soundclip_demo.config import Config
 from soundclip_demo.encoders import ENCODERS, checkpoint
 from soundclip_demo.engine import Engine
-from soundclip_demo.events import Setting
+from soundclip_demo.events import PROTOCOLS, Setting
 from soundclip_demo.results import analyze
-from training import corpus, evaluate, features, llava, projector, steps, told
+from training import captioned, corpus, evaluate, features, held_out, llava, projector, report, steps
 from training.__main__ import main
 from training.families import FAMILIES
 
@@ -62,7 +62,8 @@ def folders(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) 
             patch.setitem(FAMILIES, name, replace(family, epochs=2))
         patch.setattr(projector, "Config", lambda: short_projector)
         patch.setattr(llava, "Config", lambda: short_llava)
-        patch.setattr(evaluate, "CAPTION_TOKENS", 6)
+        patch.setattr(captioned, "TOKENS", 6)
+        patch.setattr(held_out, "BERT_LAYER", 1)
         options = ["--corpus", str(made.corpus), "--work", str(made.work), "--assets", str(made.assets)]
         assert main(["recipe", "compact", *options]) == 0
     return made
@@ -148,9 +149,23 @@ def test_results_are_of_held_out_recordings(folders: steps.Folders) -> None:
     for row in results["settings"]:
         assert row["all"]["top1"]["n"] == len(tested)
         assert row["all"]["top1"]["mean"] <= row["all"]["top5"]["mean"]
-        measured = {"caption", *told.ABOUT} & row["all"].keys()
-        assert measured == ({"caption", *told.ABOUT} if row["mode"] in evaluate.CAPTIONED else set())
-    table = evaluate.table(results)
+        for protocol in PROTOCOLS:
+            measured = row["all"].get(protocol, {})
+            if row["mode"] not in evaluate.CAPTIONED:
+                assert not measured
+                continue
+            assert 0 <= measured.pop("corpus_bleu") <= 1
+            assert measured.keys() == results["caption_measures"].keys()
+            assert all(value["n"] == len(tested) for value in measured.values())
+    assert list(results["caption_measures"]) == ["caption", "b3", "b1", "b2", "bleu", "rouge_l", "bertscore"]
+    assert [row["share"] for row in results["sweep"]] == list(evaluate.SWEEP) * len(ENCODERS)
+    assert len(evaluate.SWEEP) >= 9
+    for row in results["sweep"]:
+        assert {row["all"][name]["caption"]["n"] for name in PROTOCOLS} == {-(-len(tested) // evaluate.SWEPT)}
+    groups = len(results["groups"])
+    assert len(results["frontier"]) == len(ENCODERS) * len(PROTOCOLS) * groups
+    assert all(row["shares"] for row in results["frontier"])
+    table = report.summary(results)
     assert table.count("| whisperclip |") == 3 * len(results["groups"])
 
 
