@@ -26,7 +26,7 @@ from .told import Told
 SETTINGS = {"raw": 0.0, "blend 0.5": 0.5, "projected": 1.0}
 SWEEP = tuple(i / 10 for i in range(11))
 CAPTIONED = ("raw", "projected")  # whose captions are measured on all sounds; a native vector is no token
-SWEPT = 2  # along the sweep every second sound is captioned: of all of them it would take hours on two cores
+SWEPT = 4  # along the sweep every fourth sound is captioned: of all of them it would take hours on two cores
 EXAMPLES = 40  # one caption of so many is kept
 
 Values = dict[str, np.ndarray]  # measure -> a number for each sound
