@@ -45,6 +45,7 @@ class Config:
     gallery: Path = ROOT / "assets" / "gallery"
     checkpoints: Path = ROOT / "assets" / "checkpoints"
     examples: Path = ROOT / "assets" / "examples"
+    results: Path = ROOT / "assets" / "results"
     limits: SoundLimits = SoundLimits()
     embedding_cache: int = 256  # windows whose embeddings are kept in memory
     sound_cache: int = 8  # decoded sounds, up to 115 MB each

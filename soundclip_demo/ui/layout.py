@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from .. import tradeoff
 from ..config import DEFAULT_PROMPT
 from ..events import Setting
 from ..suites import SUITES
@@ -17,6 +18,7 @@ from .handlers import TICK, Page
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
+from .tradeoff import panel as measured_panel
 from .waveform import waveform
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ def build(engine: "Engine") -> gr.Blocks:
                             again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
                     atlas = atlas_map(engine.gallery)
                 table = compare_panel()
+                if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
+                    gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         ticket = gr.State(None)
         listen_choice(page, sound, problem)

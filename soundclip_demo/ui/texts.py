@@ -95,6 +95,15 @@ DESCRIBE_ROW = "Describe what {encoder} {mode} hears"
 STOP_ROW = "Stop describing what {encoder} {mode} hears"
 ROW_WAITING = "Waiting…"
 
+MEASURED = "What was measured"
+FOUND = "right category first"
+NAMED = "{protocol} LLaVA names what sounds"
+MEASURED_TABLE = "Shares of every encoder, raw and projected, with 95 % intervals"
+MEASURED_ON = (
+    "Measured by this project on {recordings} recordings that nothing was trained on, in the bundled gallery of "
+    "{gallery} clips. These are not the paper's figures: models, data and gallery differ."
+)
+
 MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
 MAP_LIST = "All clips as a list"
 OFF_MAP = "off the map: no clip is near this token"
@@ -124,6 +133,14 @@ STAGES = {
 def written_by(suite: str, protocol: str, seen: str) -> str:
     """Which model wrote the caption, and from what."""
     return WRITTEN_BY[suite].format(protocol=protocol, seen=seen) if suite in WRITTEN_BY else ""
+
+
+def changes(what: str, signs: list[int]) -> str:
+    """What projecting does to a measure, over the encoders: 1 raised, -1 lowered, 0 where intervals overlap."""
+    kinds = {"raises it": 1, "lowers it": -1, "changes it within the noise": 0}
+    parts = [f"{verb} for {count}" for verb, sign in kinds.items() if (count := signs.count(sign))]
+    listed = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    return f"{what[0].upper()}{what[1:]}: projecting {listed} of {len(signs)} encoders."
 
 
 def map_title(space: str) -> str:

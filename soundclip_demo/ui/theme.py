@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 HERE = Path(__file__).parent
-STYLES = ("page.css", "matches.css", "map.css", "compare.css")
+STYLES = ("page.css", "matches.css", "map.css", "compare.css", "tradeoff.css")
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
