@@ -3,6 +3,8 @@ a paid service, and its prompt and scale are not known (paper-facts section 12, 
 """
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -51,6 +53,22 @@ class Asked:
             if (mark := parse(self._generate(prompt), high)) is not None:
                 return min(max(mark, low), high)
         return None
+
+
+def by_command(command: str) -> Asked:
+    """A judge that is a program: it reads the prompt from its input and writes its reply.
+
+    Raises:
+        OSError, ValueError: when it is asked and cannot be run, or ends in failure.
+    """
+
+    def generate(prompt: str) -> str:
+        done = subprocess.run(shlex.split(command), input=prompt, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ValueError(f"the judge ended with {done.returncode}: {done.stderr.strip()[-200:]}")
+        return done.stdout
+
+    return Asked(generate)
 
 
 def parse(reply: str, high: float) -> float | None:

@@ -1,0 +1,95 @@
+"""Measures a suite on held-out clips of one's own or of AVE-2, from the features that `training clips` wrote."""
+
+import argparse
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from soundclip_demo.config import Config, config_of
+from soundclip_demo.encoders import ENCODERS, load, trained
+from soundclip_demo.parts import NotReady, Parts
+from soundclip_demo.projection import Projector
+from soundclip_demo.suites import SUITES, llava_spec, protocols
+from soundclip_demo.weights import WeightsError
+
+from . import annotated, captioned, clip_space, evaluate, report
+from .bertscore import BertScorer
+from .held_out_clips import POOL, Scorers, chosen, of_clips, told_of_clips
+from .jsonlines import Lines
+from .judge import by_command
+from .own_clips import clips_of
+from .rows import Rows
+
+HEARS = "clap"  # has words
+BERT, LAYER = "roberta-large", 17  # bert-score's own for English
+
+
+def run(args: argparse.Namespace, config: Config) -> dict:
+    """Everything that `evaluate.measure` gives.
+
+    Raises:
+        ValueError: features, checkpoints and clips do not belong together, or there is no test split.
+    """
+    clips = clips_of(args.gallery, args.segments)
+    projectors = {
+        name: Projector.load(trained(f"{name}-projector", config), Rows(args.features, name).spec)
+        for name in ENCODERS
+        if (args.features / name).is_dir() and trained(f"{name}-projector", config).exists()
+    }
+    if not projectors:
+        raise ValueError(f"{config.checkpoints} has no projector for what {args.features} holds")
+    rows = chosen(args.features, projectors, args.most)
+    known = annotated.read(args.annotations) if args.annotations else {}
+    opened = {name: load(name, config).joint for name in projectors}
+    joints = {name: joint() for name, joint in opened.items() if joint}
+    held = of_clips(clips, args.features, rows, joints, known, config)
+    if not known:
+        return evaluate.measure(held, projectors)
+    if HEARS not in joints:
+        raise ValueError(f"captions are measured with {HEARS}, of which there are no features or no projector")
+    scorers = Scorers(
+        (HEARS, joints[HEARS]),
+        (args.clip, clip_space.load(args.clip)),
+        (BertScorer(args.bert, args.bert_layer), f"{args.bert}, layer {args.bert_layer}"),
+        by_command(args.judge) if args.judge else None,
+    )
+    told = told_of_clips(clips, rows, held, known, scorers)
+    parts = Parts(config)
+    writers = {
+        name: captioned.Writer(partial(parts.captioner, name), llava_spec(config, name), args.tokens)
+        for name in protocols(config)
+    }
+    captions = captioned.Captions(writers, Lines(args.features / "captions.jsonl"))
+    return evaluate.measure(held, projectors, captions, told)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m training evaluate-clips`."""
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--segments", type=Path, help="the segments.csv that `training segment` wrote")
+    given.add_argument("--gallery", type=Path, help="or a gallery folder")
+    parser.add_argument("--features", type=Path, required=True, help="what `training clips` wrote of them")
+    parser.add_argument("--annotations", type=Path, help="of the clips; without them nothing is captioned")
+    parser.add_argument("--suite", choices=list(SUITES), default=Config.suite, help=f"default: {Config.suite}")
+    parser.add_argument("--checkpoints", type=Path, help="projectors and adapter (default: the suite's own)")
+    parser.add_argument("--out", type=Path, required=True, help="the results, as assets/results/paper.json")
+    parser.add_argument("--most", type=int, default=POOL, help=f"clips, drawn at random (default: {POOL})")
+    parser.add_argument("--tokens", type=int, default=384, help="the most that a caption may have (default: 384)")
+    parser.add_argument("--clip", default=clip_space.MODEL, help=f"for B2 (default: {clip_space.MODEL})")
+    parser.add_argument("--bert", default=BERT, help=f"for BERTScore (default: {BERT})")
+    parser.add_argument("--bert-layer", type=int, default=LAYER, help=f"default: {LAYER}")
+    parser.add_argument("--judge", help="a command that is given a prompt and answers with a mark of 0 to 10")
+
+
+def main(args: argparse.Namespace) -> int:
+    config = config_of(args.suite)
+    try:
+        results = run(args, replace(config, checkpoints=args.checkpoints or config.checkpoints))
+    except (OSError, ValueError, NotReady, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    evaluate.save(results, args.out)
+    for shown in (report.summary(results), *report.tables(results)):
+        print(shown)
+    return 0
