@@ -24,9 +24,9 @@ from .retrieval import cosines, found, ranks
 from .told import Told
 
 SETTINGS = {"raw": 0.0, "blend 0.5": 0.5, "projected": 1.0}
-SWEEP = tuple(i / 10 for i in range(11))
+SWEEP = tuple(i / 8 for i in range(9))
 CAPTIONED = ("raw", "projected")  # whose captions are measured on all sounds; a native vector is no token
-SWEPT = 4  # along the sweep every fourth sound is captioned: of all of them it would take hours on two cores
+SWEPT = 6  # along the sweep every sixth sound is captioned: of all of them it would take hours on two cores
 EXAMPLES = 40  # one caption of so many is kept
 
 Values = dict[str, np.ndarray]  # measure -> a number for each sound

@@ -75,7 +75,7 @@ def caption_table(results: dict, group: str, protocol: str) -> str:
             n = worth["caption"]["n"]
             lines.append(f"| {row['encoder']} | {_mode(row)} | {n} | " + " | ".join(cells) + " |")
     head = (
-        f"{group}, captions of {protocol} LLaVA; along the sweep every fourth recording\n\n"
+        f"{group}, captions of {protocol} LLaVA; along the sweep every sixth recording\n\n"
         "| encoder | mode | n | " + " | ".join(measures) + " | corpus BLEU |\n"
         "|---|---|---|" + "---|" * (len(measures) + 1) + "\n"
     )
