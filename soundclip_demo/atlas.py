@@ -14,9 +14,10 @@ SHARPNESS = 20.0  # softmax over cosine * SHARPNESS
 
 
 def place(neighbours: Neighbours, coordinates: np.ndarray) -> tuple[float, float]:
-    """Neighbours of a token among clips with `coordinates` [N, 2] -> (x, y) in the atlas's units."""
-    weights = np.exp(SHARPNESS * (neighbours.scores - neighbours.scores.max()))
-    x, y = (weights / weights.sum()) @ coordinates[neighbours.ids]
+    """The nearest of a token's neighbours among clips with `coordinates` [N, 2] -> (x, y) in the atlas's units."""
+    scores, ids = neighbours.scores[:NEIGHBOURS], neighbours.ids[:NEIGHBOURS]
+    weights = np.exp(SHARPNESS * (scores - scores.max()))
+    x, y = (weights / weights.sum()) @ coordinates[ids]
     return float(x), float(y)
 
 

@@ -6,11 +6,10 @@ the background or on first use; one that is missing costs only what it feeds.
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,8 +28,10 @@ from .events import (
     Placed,
     Setting,
     Timing,
+    Truth,
 )
 from .parts import NotReady, Parts
+from .recent import Recent
 from .suites import SUITES, protocols
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from .projection import Projector
 
 PROMPT_LENGTH = 2000  # characters
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Engine:
@@ -50,8 +49,8 @@ class Engine:
         self.config = config = config or Config()
         self.parts = Parts(config)
         self.gallery = gallery.read(config.gallery, SUITES[config.suite].space(config))
-        self._embeddings = _Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
-        self._sounds = _Recent[tuple[str, float], Sound](config.sound_cache)
+        self._embeddings = Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
+        self._sounds = Recent[tuple[str, float], Sound](config.sound_cache)
 
     def warm(self) -> None:
         """Starts loading everything in the background and returns at once; `status` says so from then on."""
@@ -113,13 +112,19 @@ class Engine:
         yield from self.run(sound, setting, start, stages)
 
     def run(
-        self, sound: Sound, setting: Setting, start: float | None = None, stages: "_Stages | None" = None
+        self,
+        sound: Sound,
+        setting: Setting,
+        start: float | None = None,
+        stages: "_Stages | None" = None,
+        truth: Truth | None = None,
     ) -> Iterator[Event]:
         """Runs one analysis. Closing the iterator ends it, caption included.
 
         Args:
             start: of the window, in seconds; None takes the loudest.
             stages: times measured so far, where the sound was decoded for this analysis.
+            truth: what is heard, where that is known; its rank is told with the matches.
 
         Raises:
             UserError: the setting or the sound cannot be used.
@@ -142,22 +147,34 @@ class Engine:
             embedding = self._embed(sound, setting, start)
         with stages("project"):
             token = self._project(embedding, setting)
-        matches, placed = self._find(token, setting, stages)
+        matches, placed = self._find(token, setting, truth, stages)
         yield matches
         yield placed
         if setting.caption:
             yield from self._caption(token, matches, setting, stages)
         yield Timing(stages.ms)
 
-    def _find(self, token: "Tensor", setting: Setting, stages: "_Stages") -> tuple[Matches, Placed]:
+    def run_each(
+        self, sound: Sound, settings: Iterable[Setting], start: float | None = None, truth: Truth | None = None
+    ) -> Iterator[tuple[Setting, Event]]:
+        """Several settings on one window, one after the other; those of one encoder share its embedding."""
+        for setting in settings:
+            for event in self.run(sound, setting, start, truth=truth):
+                yield setting, event
+
+    def _find(
+        self, token: "Tensor", setting: Setting, truth: Truth | None, stages: "_Stages"
+    ) -> tuple[Matches, Placed]:
         from . import atlas, search
 
         with stages("search"):
-            found = self._index().search(token.numpy(), max(setting.top, atlas.NEIGHBOURS))
+            wanted = self._index().size if truth else max(setting.top, atlas.NEIGHBOURS)
+            found = self._index().search(token.numpy(), wanted)
             chance = search.chance_level(self._index().size)
             ranked = zip(found.ids[: setting.top], found.scores, found.deviations(), strict=False)
             hits = tuple(self._hit(rank, *row) for rank, row in enumerate(ranked, 1))
-            matches = Matches(hits, self._index().size, chance)
+            right = self.gallery.rank(found.ids, truth) if truth else None
+            matches = Matches(hits, self._index().size, chance, right)
         with stages("place"):
             x, y = atlas.place(found, self.gallery.coordinates)
         return matches, Placed(x, y, off_map=not matches.above_chance)
@@ -276,28 +293,6 @@ class _Stages:
         began = time.perf_counter()
         yield
         self.ms[name] = _ms(began)
-
-
-class _Recent(Generic[K, V]):
-    """Keeps the most recently used values. Two threads that miss at once both compute: neither waits for the other."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._lock, self._values = size, threading.Lock(), OrderedDict()
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._values
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()  # outside the lock: a slow sound must not hold up anybody else's
-        with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
-        return value
 
 
 def _clamp_start(start: float, sound: Sound) -> float:

@@ -47,6 +47,18 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What is truly heard, where that is known.
+
+    Attributes:
+        clip: id of the clip whose sound it is; empty where the sound is not from the gallery.
+    """
+
+    category: str
+    clip: str = ""
+
+
+@dataclass(frozen=True)
 class Heard:
     """Which part of the sound was used.
 
@@ -84,11 +96,14 @@ class Matches:
     Attributes:
         chance: deviations that the best of N random cosines exceeds in 1 of 20 cases; a best hit
             below it is no better than chance.
+        right: rank of the right clip, or of the first clip of the right category where the sound is not from the
+            gallery; None where the truth is not known or the gallery has no such clip.
     """
 
     hits: tuple[Hit, ...]
     gallery_size: int
     chance: float
+    right: int | None = None
 
     @property
     def above_chance(self) -> bool:

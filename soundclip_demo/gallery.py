@@ -1,18 +1,22 @@
 """The clips that are searched: `clips.csv`, their CLIP tokens, their place on the map, their media.
 
 A gallery folder holds `clips.csv` (one row a clip), `tokens.npy` float16 [N, D], `atlas.npy` float32 [N, 2],
-`gallery.json` (title, CLIP space, note) and the files that the rows name.
+`gallery.json` (title, CLIP space, note) and the files that the rows name. The bundled one has `words.csv` as well:
+categories and other words that name them.
 """
 
 import csv
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from .errors import UserError
+from .events import Truth
+from .naming import places_named
 from .suites import Space
 
 COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "licence", "attribution")
@@ -41,7 +45,11 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Clips in a fixed order, which tokens [N, D] and coordinates [N, 2] share."""
+    """Clips in a fixed order, which tokens [N, D] and coordinates [N, 2] share.
+
+    Attributes:
+        words: category -> other words that name it; empty where nobody listed them.
+    """
 
     folder: Path
     title: str
@@ -50,6 +58,7 @@ class Gallery:
     clips: tuple[Clip, ...]
     tokens: np.ndarray
     coordinates: np.ndarray
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def _by_id(self) -> dict[str, Clip]:
@@ -57,6 +66,22 @@ class Gallery:
 
     def clip(self, clip_id: str) -> Clip:
         return self._by_id[clip_id]
+
+    def find(self, clip_id: str) -> Clip | None:
+        """As `clip`, for an id that may be anything."""
+        return self._by_id.get(clip_id)
+
+    def rank(self, rows: Sequence[int], truth: Truth) -> int | None:
+        """Rank, from 1, of the right clip among rows of the gallery, best first; None where none is right."""
+        for rank, row in enumerate(rows, 1):
+            clip = self.clips[row]
+            if clip.id == truth.clip or (not truth.clip and clip.category == truth.category):
+                return rank
+        return None
+
+    def places_named(self, text: str, category: str) -> list[tuple[int, int]]:
+        """Where a text names a category, by start and end."""
+        return places_named(text, (category, *self.words.get(category, ())), self.words)
 
 
 def read(folder: Path, space: Space) -> Gallery:
@@ -76,6 +101,7 @@ def read(folder: Path, space: Space) -> Gallery:
             clips = tuple(_clip(folder, row) for row in csv.DictReader(file))
         tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
         coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
+        words = _words(folder / "words.csv")
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The gallery in {folder.name} cannot be opened ({type(error).__name__}).",
@@ -87,7 +113,14 @@ def read(folder: Path, space: Space) -> Gallery:
         raise UserError("This gallery was made with other weights of the CLIP tower.", "Build it again.")
     if not len(clips) == len(tokens) == len(coordinates) > 0:
         raise UserError("The gallery's files do not belong together.", "Build it again.")
-    return Gallery(folder, title, made_for, note, clips, tokens, coordinates)
+    return Gallery(folder, title, made_for, note, clips, tokens, coordinates, words)
+
+
+def _words(file: Path) -> dict[str, tuple[str, ...]]:
+    if not file.is_file():
+        return {}
+    with file.open(newline="", encoding="utf-8") as table:
+        return {row["category"]: tuple(filter(None, row["words"].split("|"))) for row in csv.DictReader(table)}
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:

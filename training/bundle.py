@@ -27,6 +27,7 @@ EXAMPLE_SECONDS = 8.0
 
 CLIP_COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "same_package",
                 "recording", "licence", "attribution")
+WORD_COLUMNS = ("category", "words")
 EXAMPLE_COLUMNS = ("id", "category", "title", "file", "recording", "licence", "attribution")
 
 
@@ -70,6 +71,12 @@ def build_gallery(rows: list[dict[str, str]], folder: Path, cache: Path) -> None
         listed.append({**row, "video": video, "poster": poster, "still": "1", "licence": licence,
                        "attribution": text})
     write_table(folder / "clips.csv", CLIP_COLUMNS, listed)
+    write_words(folder)
+
+
+def write_words(folder: Path) -> None:
+    """Every category and the words that name it, for the page to set apart in captions: longer names count, too."""
+    write_table(folder / "words.csv", WORD_COLUMNS, read_table("categories"))
 
 
 def build_examples(rows: list[dict[str, str]], folder: Path, cache: Path) -> None:

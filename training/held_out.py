@@ -19,13 +19,13 @@ from torch import Tensor
 from soundclip_demo.audio import decode
 from soundclip_demo.encoders.joint import JointSpace
 from soundclip_demo.gallery import Gallery
+from soundclip_demo.naming import places_named
 
 from . import captions as taught
 from . import corpus
 from .bertscore import BertScorer
 from .corpus import Category, SoundFile
 from .features import Features
-from .generation import spaced
 from .judge import Judge
 from .retrieval import by_chance, of_category
 from .told import Told, threshold
@@ -163,11 +163,7 @@ def names(caption: str, category: Category, known: Iterable[str]) -> bool:
     Args:
         known: all category names; a longer one is not taken apart (a "car horn" is no car).
     """
-    text, name = spaced(caption), spaced(category.name)
-    for longer in map(spaced, known):
-        if name in longer and name != longer:
-            text = text.replace(longer, " | ")
-    return any(spaced(word) in text for word in (category.name, *category.words))
+    return bool(places_named(caption, (category.name, *category.words), known))
 
 
 def _core(sounds: list[SoundFile], wanted: list[str]) -> np.ndarray:

@@ -1,34 +1,49 @@
-"""The caption panel and the two lines above the page: what is loading, and what went wrong."""
+"""A column's caption, how captions came about, and the two lines above the page: what is loading, what went wrong."""
 
+from collections.abc import Sequence
 from html import escape
 
 from ..errors import UserError
-from ..events import Timing
+from ..events import Setting, Timing
 from . import texts
 
 
 def panel(
     text: str,
-    written_by: str = "",
+    places: Sequence[tuple[int, int]] | None = None,
     *,
     writing: bool = False,
     stopped: bool = False,
     times: Timing | None = None,
 ) -> str:
-    """The caption so far. `aria-busy` keeps a screen reader silent until the caption is finished."""
+    """The caption so far. `aria-busy` keeps a screen reader silent until the caption is finished.
+
+    Args:
+        places: start and end of each word that names what is truly heard; None where that is not known.
+    """
     if text:
-        body = escape(text)
+        body = marked(text, places or ())
     elif writing:
         body = _quiet(texts.CAPTION_READING)
     else:
         body = "" if stopped else _quiet(texts.CAPTION_NOTHING)
     cursor = '<span class="cursor" aria-hidden="true"></span>' if writing else ""
     stop = f" {_quiet(texts.CAPTION_STOPPED)}" if stopped else ""
-    return _frame(f"{body}{cursor}{stop}", written_by, writing, texts.stage_times(times.ms) if times else "")
+    verdict = "" if writing or stopped or places is None else _names(bool(places))
+    return _frame(f"{body}{cursor}{stop}", writing, verdict, texts.stage_times(times.ms) if times else "")
+
+
+def marked(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """The text as HTML, its places in `mark` elements."""
+    parts, done = [], 0
+    for start, end in places:
+        parts += [escape(text[done:start]), f"<mark>{escape(text[start:end])}</mark>"]
+        done = end
+    return "".join(parts) + escape(text[done:])
 
 
 def waiting() -> str:
-    """Other visitors' captions come first."""
+    """Another caption comes first."""
     return _frame(_quiet(texts.CAPTION_WAITING), busy=True)
 
 
@@ -41,19 +56,29 @@ def missing(message: str) -> str:
     return _frame(_quiet(message))
 
 
+def told(suite: str, setting: Setting, category: str = "") -> str:
+    """Who writes the captions and from what; where the truth is known, what the marks in them mean."""
+    marks = texts.marks(escape(category)) if category else ""
+    return f"<p>{escape(texts.written_by(suite, setting))}</p>" + (f"<p>{marks}</p>" if marks else "")
+
+
 def _quiet(sentence: str) -> str:
     return f'<span class="quiet">{escape(sentence)}</span>'
 
 
-def _frame(body: str, note: str = "", busy: bool = False, times: str = "", again: bool = True) -> str:
-    """`data-offers` names the button of use now, `stop` or `again`; page.css shows it."""
+def _names(names: bool) -> str:
+    kind = "names" if names else "names not"
+    return f'<span class="{kind}">{escape(texts.NAMES[names])}</span>'
+
+
+def _frame(body: str, busy: bool = False, verdict: str = "", times: str = "", again: bool = True) -> str:
+    """`data-offers` names the button of use now, `stop` or `again`; caption.css shows it."""
     offers = "stop" if busy else "again" if again else ""
     return (
-        f'<div class="panel-head"><h2>{escape(texts.CAPTION)}</h2>'
+        f'<div class="caption-head"><h3>{escape(texts.CAPTION)}</h3>{verdict}'
         f'<span class="times">{escape(times)}</span></div>'
-        f'<div class="caption-text" data-offers="{offers}" role="log" aria-live="polite" '
-        f'aria-busy="{str(busy).lower()}">{body}</div>'
-        f'<p class="quiet">{escape(note)}</p>'
+        f'<div class="caption-text" data-offers="{offers}" role="log" aria-live="polite" tabindex="0" '
+        f'aria-label="{escape(texts.CAPTION)}" aria-busy="{str(busy).lower()}">{body}</div>'
     )
 
 

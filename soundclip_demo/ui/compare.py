@@ -14,7 +14,7 @@ from .media import address
 
 if TYPE_CHECKING:
     from ..gallery import Gallery
-    from .handlers import Chosen
+    from .choosing import Chosen
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,6 @@ The order: `fill` gives the table its rows one by one. `ask` opens a turn for on
 row's caption, slow, in the queue of all captions). `reset` empties the table for another sound or window.
 """
 
-import itertools
 import logging
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,8 +17,11 @@ from ..compare import Row, compare, contenders
 from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting
 from . import texts
+from .choosing import Chosen
 from .compare import Comparison, Said, panel, ready, row_id
-from .handlers import Chosen, Page, Ticket, session
+from .describing import Describing
+from .finding import Ticket
+from .handlers import Page, session
 from .turns import ROW
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,9 @@ class Asked:
 class Comparing:
     """Handlers beside those of a `Page`."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, describing: Describing) -> None:
         self.page = page
-        self._serials = itertools.count()
+        self.describing = describing
 
     def reset(self, chosen: Chosen | None, comparison: Comparison | None) -> list[Any]:
         """[comparison, table] for another sound or window; what was under way for the earlier one ends."""
@@ -79,9 +81,9 @@ class Comparing:
         return self._draw(comparison)
 
     def adopt(self, comparison: Comparison | None, event: gr.EventData) -> list[Any]:
-        """[encoder, mode, serial]: the page goes to a row's setting, and the serial starts `find`."""
+        """[encoder, share, serial]: the page goes to a row's setting, and the serial starts `find`."""
         row = known_row(comparison, event)
-        return [row.encoder, row.mode, next(self._serials)] if row else [gr.skip()] * 3
+        return [row.encoder, float(row.mode == "projected"), self.page.serial()] if row else [gr.skip()] * 3
 
     def ask(self, comparison: Comparison | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         """[asked, table]: opens the visitor's next turn for a row's caption."""
@@ -91,7 +93,7 @@ class Comparing:
         turn = self.page.turns.next(session(request), ROW)
         comparison.hush()
         comparison.said[row_id(row)] = Said(turn)
-        ticket = Ticket(turn, comparison.chosen, Setting(encoder=row.encoder, mode=row.mode))
+        ticket = Ticket(turn, ROW, comparison.chosen, Setting(encoder=row.encoder, mode=row.mode))
         return [Asked(ticket, row_id(row), comparison), self._draw(comparison)]
 
     def hush(self, comparison: Comparison | None, request: gr.Request) -> Any:
@@ -117,8 +119,8 @@ class Comparing:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.page.caption_setting(asked.ticket.setting, protocol, sees, int(k), own, prompt)
-            with closing(self.page.written(visitor, asked.ticket, setting)) as parts:
+            setting = self.describing.setting(asked.ticket.setting, protocol, sees, int(k), own, prompt)
+            with closing(self.describing.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):
                         break

@@ -1,4 +1,4 @@
-"""The page: components on the left and right, and which event calls which handler."""
+"""The page: the sound, the setting, both columns, the map and what was measured, from top to bottom."""
 
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,24 +12,22 @@ from ..suites import SUITES
 from . import caption, texts
 from .api import add_api
 from .compare import compare_panel
-from .comparing import Comparing
 from .examples import example_buttons, read_examples
-from .handlers import TICK, Page
+from .finding import beside
+from .handlers import Page
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
 from .tradeoff import panel as measured_panel
+from .turns import SIDES
 from .waveform import waveform
+from .wiring import QUICK, wire
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
 # The suffixes are for systems that do not count them as sound or video; decoding decides what a file is.
 SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
-QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# A changed gr.State starts its listeners only when the event that changed it went through the queue.
-CHANGES_STATE = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-HEAVY = {"api_visibility": "private", "trigger_mode": "always_last"}
 
 
 def build(engine: "Engine") -> gr.Blocks:
@@ -41,49 +39,35 @@ def build(engine: "Engine") -> gr.Blocks:
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
     ) as blocks:
-        gr.HTML(header(engine), apply_default_css=False, elem_id="header")
-        loading = gr.HTML("", apply_default_css=False, elem_id="loading")
-        problem = gr.HTML("", apply_default_css=False, elem_id="problem")
-        with gr.Row(elem_id="page"):
-            with gr.Column(elem_id="left"):
-                sound = sound_inputs(page)
-                setting = setting_inputs(page)
-                seen = caption_inputs(engine)
-            with gr.Column(elem_id="right"):
-                found = matches_panel()
-                with gr.Row(elem_id="below"):
-                    with gr.Column(elem_id="words"):
-                        words = gr.HTML(caption.empty(), apply_default_css=False, elem_id="caption")
-                        with gr.Row(elem_id="caption-buttons"):
-                            # page.css shows the one that is of use. Gradio's own `visible` mounts a button
-                            # anew at each change, and a quick change back left one without its label.
-                            stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
-                            again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
-                    atlas = atlas_map(engine.gallery)
-                table = compare_panel()
-                if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                    gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
+        gr.HTML(header(), apply_default_css=False, elem_id="header")
+        parts = {
+            "loading": gr.HTML("", apply_default_css=False, elem_id="loading"),
+            "problem": gr.HTML("", apply_default_css=False, elem_id="problem"),
+            "sound": sound_inputs(page),
+            "setting": setting_inputs(page),
+            "sides": columns(),
+            "captions": caption_row(engine),
+        }
+        with gr.Row(elem_id="below"):
+            parts["atlas"] = atlas_map(engine.gallery)
+            if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
+                gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
+        parts["table"] = compare_panel()
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
-        ticket = gr.State(None)
-        listen_choice(page, sound, problem)
-        adopted = listen_compare(Comparing(page), sound["chosen"], setting, seen, table)
-        shown = [sound["wave"], found, atlas, problem, ticket, words]
-        listen_setting(page, sound["chosen"], setting, adopted, shown)
-        listen_caption(page, ticket, seen, words, stop, again)
-        listen_state(blocks, page, loading, setting["encoder"])
+        wire(blocks, page, parts)
         add_api(engine)
     return blocks.queue(max_size=20, default_concurrency_limit=2)
 
 
 def sound_inputs(page: Page) -> dict[str, Any]:
-    with gr.Group(elem_classes="panel"):
-        with gr.Tabs():
+    with gr.Row(elem_id="sound", elem_classes="sheet"):
+        with gr.Column(elem_id="give"), gr.Tabs():
             with gr.Tab(texts.UPLOAD_TAB):
                 upload = gr.File(
                     label=texts.UPLOAD,
                     show_label=False,
                     file_types=SOUND_TYPES,
-                    height=64,
+                    height=56,
                     elem_classes="drop",
                     elem_id="upload",
                 )
@@ -107,25 +91,43 @@ def sound_inputs(page: Page) -> dict[str, Any]:
 
 
 def setting_inputs(page: Page) -> dict[str, Any]:
-    with gr.Group(elem_classes="panel"):
+    """The encoder of both columns, and how far the right one's token is projected."""
+    with gr.Row(elem_id="setting", elem_classes="sheet"):
         encoder = gr.Radio(label=texts.ENCODER, elem_id="encoder", **page.encoder_choices())
-        mode = gr.Radio(
-            [(title, name) for name, title in texts.MODES.items()],
-            value=Setting.mode,
-            label=texts.MODE,
-            info=texts.MODE_NOTE,
-            elem_id="mode",
-        )
-        t = gr.Slider(
-            0, 1, Setting.t, step=0.05, label=texts.BLEND, visible=False, buttons=[], elem_id="blend"
-        )
-    mode.change(lambda mode: gr.Slider(visible=mode == "blend"), mode, t, **QUICK)
-    return {"encoder": encoder, "mode": mode, "t": t}
+        share = gr.Slider(0, 1, 1, step=0.05, label=texts.SHARE, buttons=[], elem_id="share")
+        status = gr.HTML("", html_template='<p role="status">${value}</p>', apply_default_css=False, elem_id="status")
+    return {"encoder": encoder, "share": share, "status": status}
+
+
+def columns() -> dict[str, dict[str, gr.HTML]]:
+    """Raw on the left, the other on the right: clips and caption of each."""
+    sides = {}
+    with gr.Row(elem_id="columns"):
+        for side, setting in zip(SIDES, beside(Setting.encoder, 1), strict=True):
+            with gr.Column(elem_id=side, elem_classes="side sheet"):
+                found = matches_panel(side, setting)
+                words = gr.HTML(
+                    caption.empty(), apply_default_css=False, elem_id=f"caption-{side}", elem_classes="caption"
+                )
+            sides[side] = {"found": found, "words": words}
+    return sides
+
+
+def caption_row(engine: "Engine") -> dict[str, Any]:
+    """What concerns both captions: stop, again, who writes them, and what the writer sees."""
+    with gr.Row(elem_id="captions"):
+        # caption.css shows the one that is of use. Gradio's own `visible` mounts a button anew at each change, and a
+        # quick change back left one without its label.
+        stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
+        again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
+        told = gr.HTML("", apply_default_css=False, elem_id="told")
+        seen = caption_inputs(engine)
+    return seen | {"stop": stop, "again": again, "told": told}
 
 
 def caption_inputs(engine: "Engine") -> dict[str, Any]:
     most = SUITES[engine.config.suite].patches
-    with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="panel", elem_id="caption-settings"):
+    with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="sheet", elem_id="caption-settings"):
         there = engine.protocols()
         protocol = gr.Radio(
             [(texts.PROTOCOLS[name], name) for name in there],
@@ -161,123 +163,12 @@ def caption_inputs(engine: "Engine") -> dict[str, Any]:
     return {"protocol": protocol, "sees": sees, "k": k, "own": own, "prompt": prompt, "reset": reset}
 
 
-def listen_choice(page: Page, sound: dict[str, Any], problem: gr.HTML) -> None:
-    """Each way of giving a sound ends in `chosen`."""
-    chosen, given = sound["chosen"], [sound["chosen"], problem]
-    picked = sound["upload"].upload(page.choose_file, sound["upload"], given, **CHANGES_STATE)
-    picked.then(lambda: None, None, sound["upload"], **QUICK)  # ready for the next file
-    sound["microphone"].input(page.choose_recording, sound["microphone"], given, **CHANGES_STATE)
-    sound["chips"].select(page.choose_example, None, given, **CHANGES_STATE)
-    sound["wave"].release(page.move_window, chosen, chosen, **CHANGES_STATE)
-
-
-def listen_setting(
-    page: Page, chosen: gr.State, setting: dict[str, Any], adopted: gr.State, outputs: list[Any]
-) -> None:
-    """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits."""
-    by_hand = [setting["encoder"].input, setting["mode"].input, setting["t"].release]
-    gr.on(
-        [chosen.change, adopted.change, *by_hand],
-        page.find,
-        [chosen, setting["encoder"], setting["mode"], setting["t"]],
-        outputs,
-        concurrency_id="find",
-        concurrency_limit=2,
-        show_progress="minimal",
-        show_progress_on=outputs[1],
-        **HEAVY,
-    )
-
-
-def listen_caption(
-    page: Page, ticket: gr.State, seen: dict[str, Any], words: gr.HTML, stop: gr.Button, again: gr.Button
-) -> None:
-    """A new ticket starts a caption; asking again or changing what the model sees makes a new ticket."""
-    ticket.change(
-        page.describe,
-        [ticket, *caption_choices(seen)],
-        words,
-        concurrency_id="describe",
-        concurrency_limit=1,
-        show_progress="hidden",
-        **HEAVY,
-    )
-    reset = seen["reset"].click(lambda: DEFAULT_PROMPT, None, seen["prompt"], **QUICK)
-    reset.then(page.renew, ticket, ticket, **CHANGES_STATE)
-    asked = [
-        again.click,
-        seen["prompt"].submit,
-        seen["protocol"].input,
-        seen["sees"].input,
-        seen["k"].release,
-        seen["own"].upload,
-    ]
-    gr.on(asked, page.renew, ticket, ticket, **CHANGES_STATE)
-    stop.click(page.stop, words, words, **QUICK)
-
-
-def listen_compare(
-    comparing: Comparing, chosen: gr.State, setting: dict[str, Any], seen: dict[str, Any], table: gr.HTML
-) -> gr.State:
-    """The comparison and its rows' captions; gives the state that changes when a row's setting is adopted."""
-    comparison, asked, adopted = gr.State(None), gr.State(None), gr.State(None)
-    chosen.change(comparing.reset, [chosen, comparison], [comparison, table], **QUICK)
-    table.compare(
-        comparing.fill,
-        chosen,
-        [comparison, table],
-        concurrency_id="compare",
-        concurrency_limit=1,
-        show_progress="hidden",
-        **HEAVY,
-    )
-    table.halt(comparing.halt, comparison, table, **QUICK)
-    table.adopt(comparing.adopt, comparison, [setting["encoder"], setting["mode"], adopted], **CHANGES_STATE)
-    table.describe(comparing.ask, comparison, [asked, table], **CHANGES_STATE)
-    table.hush(comparing.hush, comparison, table, **QUICK)
-    asked.change(
-        comparing.write,
-        [asked, *caption_choices(seen)],
-        table,
-        concurrency_id="describe",
-        concurrency_limit=1,
-        show_progress="hidden",
-        **HEAVY,
-    )
-    return adopted
-
-
-def caption_choices(seen: dict[str, Any]) -> list[Any]:
-    """What every caption is asked with."""
-    return [seen[name] for name in ("protocol", "sees", "k", "own", "prompt")]
-
-
-def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:
-    """The loading line asks the engine until there is nothing left to say, and again when an encoder is loaded anew."""
-    known = gr.State([row.name for row in page.ready_encoders()])
-    ticks = gr.State(0)
-    timer = gr.Timer(TICK)
-    gr.on(
-        [blocks.load, timer.tick],
-        page.state,
-        [encoder, known, ticks],
-        [loading, encoder, known, ticks, timer],
-        **QUICK,
-    )
-    encoder.input(page.wake, encoder, [ticks, timer], **QUICK)
-    blocks.unload(page.leave)
-
-
-def header(engine: "Engine") -> str:
-    suite = texts.SUITES.get(engine.config.suite, engine.config.suite)
-    return (
-        f"<header><h1>{escape(texts.TITLE)}</h1><p>{escape(texts.SUBTITLE)}</p>"
-        f'<p class="suite">{escape(suite)}</p></header>'
-    )
+def header() -> str:
+    return f"<header><h1>{escape(texts.TITLE)}</h1><p>{escape(texts.SUBTITLE)}</p></header>"
 
 
 def about(engine: "Engine") -> str:
-    """The gallery's nature and what cannot run here, at the foot of the page."""
+    """The suite, the gallery's nature and what cannot run here, at the foot of the page."""
     rows = "".join(
         f"<li>{escape(row.title)} ({escape(row.suite)} suite): {escape(row.reason)}</li>"
         for row in engine.encoders()
@@ -286,5 +177,6 @@ def about(engine: "Engine") -> str:
     absent = (
         f"<details><summary>{escape(texts.UNAVAILABLE)}</summary><ul>{rows}</ul></details>" if rows else ""
     )
+    suite = texts.SUITES.get(engine.config.suite, engine.config.suite)
     gallery = f"{engine.gallery.title}: {len(engine.gallery.clips)} clips. {engine.gallery.note}"
-    return f"<footer><p>{escape(gallery)}</p>{absent}</footer>"
+    return f"<footer><p>{escape(suite)}</p><p>{escape(gallery)}</p>{absent}</footer>"

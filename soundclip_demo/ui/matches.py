@@ -1,12 +1,12 @@
-"""The five matching clips as cards. Strings from the gallery are escaped here, nowhere else."""
+"""The five matching clips of one column. What is drawn goes to the browser as plain data; matches.js makes cards of
+it and keeps those that stay, so that a move of the slider lets clips change places instead of beginning anew."""
 
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ..events import Hit, Matches
+from ..events import Hit, Matches, Setting, Truth
 from . import texts
 from .media import address
 
@@ -15,76 +15,82 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SPAN = 6.0  # deviations across the whole bar; more only fills it
-SPEAKER = (
-    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 9v6h4l5 4V5L8 9z"/>'
-    '<path class="waves" d="M16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12"/></svg>'
-)
+CARD = """
+<li class="card ghost" aria-hidden="true"><div class="frame">
+    <video muted loop playsinline preload="auto" tabindex="-1" hidden></video><span class="rank"></span>
+    <button type="button" class="round hear" aria-pressed="false" hidden><svg viewBox="0 0 24 24" aria-hidden="true"
+      ><path d="M4 9v6h4l5 4V5L8 9z"/><path class="waves" d="M16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12"/></svg
+    ></button></div>
+  <div class="about"><strong></strong>
+    <div class="line"><div class="bar" role="img"><i></i><b></b></div><span class="score"></span></div><p class="words"></p>
+    <details class="licence"><summary></summary><span></span></details></div></li>
+"""
+TEMPLATE = """
+<section class="found"><div class="side-head"><h2></h2><p class="how"></p></div>
+  <p class="says"><span class="verdict"></span><span class="right"></span><span class="times"></span></p>
+  <ol class="cards">CARDS</ol></section>
+"""
 
 
-def matches_panel() -> gr.HTML:
-    """The component; `js_on_load` links cards with the map and lets one clip at a time be heard."""
+def matches_panel(side: str, setting: Setting) -> gr.HTML:
+    """The component of a column, with quiet places before the first sound; `value` is what `found` gives."""
     return gr.HTML(
-        value=empty(),
-        html_template="${value}",
+        value=_column(setting),
+        html_template=TEMPLATE.replace("CARDS", CARD * setting.top),
         js_on_load=(HERE / "matches.js").read_text(encoding="utf-8"),
         apply_default_css=False,
-        elem_id="matches",
+        elem_id=f"matches-{side}",
+        elem_classes="matches",
     )
 
 
-def empty() -> str:
-    """Five quiet places before the first sound, so that nothing jumps when the clips come."""
-    places = '<li class="card ghost" aria-hidden="true"><div class="frame"></div></li>' * 5
-    return f'{heading("")}<ol class="cards">{places}</ol><p class="quiet">{escape(texts.MATCHES_EMPTY)}</p>'
+def found(
+    setting: Setting, matches: Matches, truth: Truth | None, gallery: "Gallery", times: dict[str, float]
+) -> dict[str, Any]:
+    """A column's result; `times` in milliseconds by stage, of which those of this column alone are told."""
+    own = {stage: ms for stage, ms in times.items() if stage in ("project", "search", "place")}
+    return _column(setting) | {
+        "verdict": texts.verdict(matches),
+        "above": matches.above_chance,
+        "detail": texts.verdict_detail(matches),
+        "right": texts.right(matches, truth),
+        "times": texts.stage_times(own),
+        "chance": share(matches.chance),
+        "cards": [card(hit, gallery.clip(hit.clip), matches.chance) for hit in matches.hits],
+    }
 
 
-def heading(note: str, good: bool = True, times: str = "") -> str:
-    mark = "verdict" if good else "verdict chance"
-    verdict = f'<span class="{mark}">{escape(note)}</span>' if note else ""
-    line = f'<span class="times">{escape(times)}</span>' if times else ""
-    return f'<div class="panel-head"><h2>{escape(texts.MATCHES)}</h2>{verdict}{line}</div>'
+def missing(setting: Setting, message: str) -> dict[str, Any]:
+    """A column that cannot run; the other one did."""
+    return _column(setting) | {"verdict": message}
 
 
-def cards(matches: Matches, gallery: "Gallery", times: dict[str, float]) -> str:
-    """The whole panel for one result."""
-    head = heading(texts.verdict(matches), matches.above_chance, texts.stage_times(times))
-    items = "".join(card(hit, gallery.clip(hit.clip), matches.chance) for hit in matches.hits)
-    return f'{head}<ol class="cards">{items}</ol>'
+def _column(setting: Setting) -> dict[str, Any]:
+    title, how = texts.side(setting)
+    return {"title": title, "how": how, "verdict": "", "above": False, "detail": "", "right": "", "times": "",
+            "chance": 0.0, "cards": []}
 
 
-def card(hit: Hit, clip: "Clip", chance: float) -> str:
+def card(hit: Hit, clip: "Clip", chance: float) -> dict[str, Any]:
     """One clip: the video plays muted and looping until the visitor asks to hear it."""
-    category, caption = escape(hit.category), escape(hit.caption)
-    hear = escape(texts.HEAR.format(rank=hit.rank, category=hit.category))
-    still = f'<p class="still">{escape(texts.STILL.get(clip.picture_kind, ""))}</p>' if clip.still else ""
-    return (
-        f'<li class="card" data-clip="{escape(hit.clip)}">'
-        f'<div class="frame"><video muted loop playsinline autoplay preload="auto" aria-label="{category}"'
-        f' poster="{escape(address(clip.poster))}" src="{escape(address(clip.video))}"></video>'
-        f'<span class="rank">{hit.rank}</span>'
-        f'<button type="button" class="round hear" aria-pressed="false" aria-label="{hear}">'
-        f"{SPEAKER}</button></div>"
-        f'<div class="about"><p class="line"><strong>{category}</strong>'
-        f'<span class="score" title="cosine">{hit.score:.2f}</span></p>'
-        f"{bar(hit.deviations, chance)}"
-        f'<p class="words" title="{caption}">{caption}</p>{still}'
-        f'<details class="licence"><summary>{escape(hit.licence)}</summary>'
-        f"<span>{escape(clip.attribution)}</span></details>"
-        "</div></li>"
-    )
-
-
-def bar(deviations: float, chance: float) -> str:
-    """Deviations above the gallery's mean cosine, with a tick where chance ends."""
-    above = "above chance" if deviations > chance else "no better than chance"
-    label = f"{deviations:.1f} deviations above the gallery's mean, {above} ({chance:.1f})"
-    kind = "bar" if deviations > chance else "bar weak"
-    return (
-        f'<div class="{kind}" role="img" aria-label="{label}" title="{label}">'
-        f'<i style="width:{share(deviations):.1f}%"></i><b style="left:{share(chance):.1f}%"></b></div>'
-    )
+    return {
+        "clip": hit.clip,
+        "rank": hit.rank,
+        "category": hit.category,
+        "caption": hit.caption,
+        "score": f"{hit.score:.2f}",
+        "share": share(hit.deviations),
+        "weak": hit.deviations <= chance,
+        "bar": texts.chance_note(hit, chance),
+        "hear": texts.HEAR.format(rank=hit.rank, category=hit.category),
+        "still": texts.STILL.get(clip.picture_kind, "") if clip.still else "",
+        "licence": hit.licence,
+        "attribution": clip.attribution,
+        "video": address(clip.video),
+        "poster": address(clip.poster),
+    }
 
 
 def share(deviations: float) -> float:
     """Per cent of the bar."""
-    return 100 * min(1.0, max(0.0, deviations / SPAN))
+    return round(100 * min(1.0, max(0.0, deviations / SPAN)), 1)

@@ -1,9 +1,9 @@
 """Every sentence a visitor reads that does not come from the engine."""
 
-from ..events import Heard, Hit, Matches
+from ..events import Heard, Hit, Matches, Setting, Truth
 
 TITLE = "SoundCLIP"
-SUBTITLE = "Hear a sound, see what it matches: an audio token takes the place of the picture."
+SUBTITLE = "One sound, two tokens: raw and projected. See which clips each one finds, and what a LLaVA writes of it."
 SUITES = {
     "compact": "Compact suite: compact CLIP space (EfficientNet-Lite0), LLaVA architecture with "
     "SmolLM2-135M, small audio encoders. Small on purpose, so that all of it runs on two processor "
@@ -24,14 +24,19 @@ PLAY = "Play the sound"
 
 ENCODER = "Audio encoder"
 NO_ENCODER = "No audio encoder is ready yet."
-MODE = "Projection mode"
+LISTENING = "{encoder} is listening…"
+HEARD_ONCE = "Heard once for both columns: {times}"
 MODES = {
     "projected": "projected",
     "raw": "raw",
     "blend": "blend",
 }
-MODE_NOTE = "How the encoder's embedding becomes the token that searches and is described."
-BLEND = "Blend t: 0 is raw, 1 is projected"
+SHARE = "Right column: from raw (0) to projected (1)"
+SIDES = {
+    "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
+    "projected": ("Projected", "The same numbers, moved into picture space by a trained projector."),
+    "blend": ("Blend t = {t:.2f}", "{raw:.0%} raw and {projected:.0%} projected, added."),
+}
 
 CAPTION_SETTINGS = "Caption settings"
 PROTOCOL = "LLaVA"
@@ -50,10 +55,8 @@ PICTURE_FIRST = (
 PROMPT = "Prompt"
 PAPER_PROMPT = "Use the paper's prompt"
 
-MATCHES = "Matching clips"
-MATCHES_EMPTY = "The five clips that match your sound best will play here."
 CAPTION = "Caption"
-CAPTION_EMPTY = "A caption will be written here, word by word."
+CAPTION_EMPTY = "What a LLaVA writes of this token will stand here."
 CAPTION_WAITING = "Waiting for the caption model…"
 CAPTION_READING = "Reading the sound token…"
 CAPTION_STOPPED = "Stopped."
@@ -62,6 +65,8 @@ WRITTEN_BY = {
     "compact": "Written by a small language model (135 M parameters), {protocol}, from {seen}. It is often wrong.",
     "paper": "Written by LLaVA-1.6-Mistral-7B, {protocol}, from {seen}. It can be wrong.",
 }
+NAMES = {True: "names what sounds", False: "does not name what sounds"}
+MARKS = "<mark>Marked</mark> words name what truly sounds ({category})."
 SEEN_SOUND = "the sound token only"
 SEEN_PATCHES = "the sound token and {k} patches of {source}"
 SEEN_MATCH_FRAME = "the best match"
@@ -113,6 +118,7 @@ STILL = {
     "video": "still picture",
 }
 HEAR = "Hear clip {rank}: {category}"
+CLIP_SOUND = "Sound of a {category} clip"
 
 BANNER_LOADING = "Please note:"
 BROKEN = "Something went wrong on our side."
@@ -130,9 +136,36 @@ STAGES = {
 }
 
 
-def written_by(suite: str, protocol: str, seen: str) -> str:
-    """Which model wrote the caption, and from what."""
-    return WRITTEN_BY[suite].format(protocol=protocol, seen=seen) if suite in WRITTEN_BY else ""
+def side(setting: Setting) -> tuple[str, str]:
+    """A column's title, and how its token is made."""
+    numbers = {"t": setting.t, "raw": 1 - setting.projected_share, "projected": setting.projected_share}
+    title, how = SIDES[setting.mode]
+    return title.format(**numbers), how.format(**numbers)
+
+
+def listening(encoder: str) -> str:
+    return LISTENING.format(encoder=encoder)
+
+
+def heard_once(times: dict[str, float]) -> str:
+    return HEARD_ONCE.format(times=stage_times(times))
+
+
+def clip_sound(category: str) -> str:
+    return CLIP_SOUND.format(category=category)
+
+
+def marks(category: str) -> str:
+    """What marked words mean, as HTML around an escaped category."""
+    return MARKS.format(category=category)
+
+
+def written_by(suite: str, setting: Setting) -> str:
+    """Which model writes the captions, and from what."""
+    seen = SEEN_SOUND
+    if setting.k:
+        seen = SEEN_PATCHES.format(k=setting.k, source=SEEN_OWN_PICTURE if setting.picture else SEEN_MATCH_FRAME)
+    return WRITTEN_BY[suite].format(protocol=setting.protocol, seen=seen) if suite in WRITTEN_BY else ""
 
 
 def changes(what: str, signs: list[int]) -> str:
@@ -163,14 +196,20 @@ def heard(event: Heard) -> str:
 
 def verdict(matches: Matches) -> str:
     """Whether the best match means anything."""
-    if not matches.hits:
-        return "The gallery is empty."
-    found = (
-        f"Best of {matches.gallery_size} clips: {matches.hits[0].deviations:.1f} deviations above the mean"
-    )
-    if matches.above_chance:
-        return f"{found}, above chance ({matches.chance:.1f})."
-    return f"{found}, no better than chance ({matches.chance:.1f})."
+    return f"{CHANCE_MARKS[matches.above_chance]} {CHANCE[matches.above_chance]}"
+
+
+def verdict_detail(matches: Matches) -> str:
+    found = f"Best of {matches.gallery_size} clips: {matches.hits[0].deviations:.1f} deviations above the mean"
+    return f"{found}; chance ends at {matches.chance:.1f}."
+
+
+def right(matches: Matches, truth: Truth | None) -> str:
+    """Where the right clip, or the first of the right category, was found."""
+    if truth is None or matches.right is None:
+        return ""
+    which = "right clip" if truth.clip else f"first {truth.category} clip"
+    return f"{which} at rank {matches.right} of {matches.gallery_size}"
 
 
 def stage_times(ms: dict[str, float]) -> str:

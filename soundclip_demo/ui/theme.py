@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 HERE = Path(__file__).parent
-STYLES = ("page.css", "matches.css", "map.css", "compare.css", "tradeoff.css")
+STYLES = tuple(
+    f"{name}.css" for name in ("page", "sound", "setting", "matches", "caption", "map", "compare", "tradeoff")
+)
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 

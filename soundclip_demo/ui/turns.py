@@ -1,31 +1,34 @@
-"""Which caption each visitor still wants.
+"""Which captions each visitor still wants.
 
 Gradio can cancel an event from the browser, but a cancelled caption may still be waiting in the queue, or
 be cancelled before the browser knows its id. Here the server decides: every new sound, setting or prompt
-opens a new turn, Stop ends it, and a caption ends at its next word once its turn is over. A visitor has one
-caption written at a time: in the panel, or in a row of the comparison.
+opens a new turn at its place, Stop ends it, and a caption ends at its next word once its turn is over. A visitor
+has captions written in the two columns, one after the other, or in a row of the comparison.
 """
 
 import threading
 from collections import OrderedDict
 
 MOST_SESSIONS = 2000
-PANEL, ROW = "panel", "row"  # where a caption is written
+SIDES = ("raw", "projected")  # the columns; the second also holds blends
+ROW = "row"
 
 
 class Turns:
-    """A counter per session."""
+    """Per session, the turn that is wanted at each place."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._turns: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._turns: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._last = 0
 
-    def next(self, session: str, place: str = PANEL) -> int:
-        """Opens a new turn; whatever ran for an older one is over."""
+    def next(self, session: str, place: str) -> int:
+        """Opens a new turn. What ran for an older one at this place is over, and so is what ran in the comparison
+        where a column's turn begins, or in the columns where a row's does."""
         with self._lock:
             self._last += 1
-            self._turns[session] = (self._last, place)
+            wanted = {} if place == ROW else self._turns.get(session, {})
+            self._turns[session] = {p: turn for p, turn in wanted.items() if p != ROW} | {place: self._last}
             self._turns.move_to_end(session)
             while len(self._turns) > MOST_SESSIONS:
                 self._turns.popitem(last=False)
@@ -33,15 +36,17 @@ class Turns:
 
     def wanted(self, session: str, turn: int) -> bool:
         with self._lock:
-            return self._turns.get(session, (0, ""))[0] == turn
+            return turn in self._turns.get(session, {}).values()
 
-    def place(self, session: str) -> str:
-        """Where the wanted caption is written; empty when none is wanted, as after `end`."""
+    def at(self, session: str, place: str) -> bool:
+        """Whether a caption is wanted at a place."""
         with self._lock:
-            return self._turns.get(session, (0, ""))[1]
+            return place in self._turns.get(session, {})
 
-    def end(self, session: str, place: str = "") -> None:
-        """Stop was pressed at a place, or the visitor left: no caption of theirs is wanted there any more."""
+    def end(self, session: str, *places: str) -> None:
+        """Stop was pressed for these places, or, without any, the visitor left."""
         with self._lock:
-            if place in ("", self._turns.get(session, (0, ""))[1]):
-                self._turns.pop(session, None)
+            left = {p: turn for p, turn in self._turns.get(session, {}).items() if places and p not in places}
+            self._turns.pop(session, None)
+            if left:
+                self._turns[session] = left

@@ -1,0 +1,126 @@
+"""The captions of both columns: written one after the other, each until it is finished or wanted no longer."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from ..errors import UserError
+from ..events import CaptionPart, Missing, Setting, Timing
+from . import caption, texts
+from .finding import Ticket
+from .handlers import Page, session
+from .turns import SIDES
+
+log = logging.getLogger(__name__)
+
+
+class Describing:
+    """Handlers beside those of a `Page`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def renew(self, raw: Ticket | None, projected: Ticket | None, request: gr.Request) -> list[Any]:
+        """[both tickets, both captions]: other captions of what was found, since the prompt or what the model sees
+        has changed."""
+        tickets = [self._renewed(ticket, session(request)) for ticket in (raw, projected)]
+        return [*tickets, *(caption.waiting() if ticket else gr.skip() for ticket in tickets)]
+
+    def _renewed(self, ticket: Ticket | None, visitor: str) -> Ticket | None:
+        return replace(ticket, turn=self.page.turns.next(visitor, ticket.place)) if ticket else None
+
+    def stop(self, raw: str | None, projected: str | None, request: gr.Request) -> list[Any]:
+        """Ends the caption being written at its next word; one still in the queue is said to be over at once."""
+        self.page.turns.end(session(request), *SIDES)
+        waits = [words is not None and texts.CAPTION_WAITING in words for words in (raw, projected)]
+        return [caption.panel("", stopped=True) if wait else gr.skip() for wait in waits]
+
+    def describe(
+        self,
+        ticket: Ticket | None,
+        protocol: str,
+        sees: str,
+        k: float,
+        own: str | None,
+        prompt: str,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:
+        """Yields [a column's caption, how captions came about]; it says by itself whether Stop or Describe again is
+        of use."""
+        if ticket is None:
+            return
+        visitor, turns = session(request), self.page.turns
+        try:
+            setting = self.setting(ticket.setting, protocol, sees, int(k), own, prompt)
+            told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
+            text, times = "", None
+            if turns.wanted(visitor, ticket.turn):
+                yield [caption.panel("", writing=True), told]
+            with closing(self.written(visitor, ticket, setting)) as events:
+                for event in events:
+                    match event:
+                        case CaptionPart():
+                            text = event.text
+                            yield [self._panel(ticket, text, writing=not event.done), told]
+                        case Timing():
+                            stages = ("caption_first_token", "caption")
+                            times = Timing({name: event.ms[name] for name in stages if name in event.ms})
+                        case Missing():
+                            yield [caption.missing(event.message), told]
+                            return
+            if turns.wanted(visitor, ticket.turn):
+                yield [self._panel(ticket, text, times=times), told]
+            elif not turns.at(visitor, ticket.place):  # else the place is the next caption's
+                yield [self._panel(ticket, text, stopped=True), told]
+        except UserError as problem:
+            yield [caption.missing(str(problem)), ""]
+        except Exception:
+            log.exception("describe failed")
+            yield [caption.missing(f"{texts.BROKEN} {texts.BROKEN_HINT}"), ""]
+
+    def _category(self, ticket: Ticket) -> str:
+        """Of what is truly heard; empty where that is not known."""
+        return ticket.chosen.truth.category if ticket.chosen.truth else ""
+
+    def _panel(self, ticket: Ticket, text: str, **state: Any) -> str:
+        category = self._category(ticket)
+        places = self.page.engine.gallery.places_named(text, category) if category else None
+        return caption.panel(text, places, **state)
+
+    def written(
+        self, visitor: str, ticket: Ticket, setting: Setting
+    ) -> Iterator[CaptionPart | Timing | Missing]:
+        """The caption of a ticket as it is written; it ends when the visitor wants it no longer."""
+        if not self.page.turns.wanted(visitor, ticket.turn):
+            return
+        sound = self.page.engine.load_sound(ticket.chosen.path)
+        events = self.page.run(sound, setting, ticket.chosen.start)
+        with closing(events):  # closing is what really ends generation
+            for event in events:
+                if not self.page.turns.wanted(visitor, ticket.turn):
+                    return
+                if isinstance(event, CaptionPart | Timing | Missing):
+                    yield event
+
+    def setting(
+        self, setting: Setting, protocol: str, sees: str, k: int, own: str | None, prompt: str
+    ) -> Setting:
+        """The setting with what the visitor chose for captions.
+
+        Raises:
+            UserError: the wanted picture is not there.
+        """
+        if sees == texts.SEES_PICTURE and own is None:
+            raise UserError(texts.PICTURE_FIRST)
+        return replace(
+            setting,
+            caption=True,
+            protocol=protocol,
+            k=0 if sees == texts.SEES_SOUND else k,
+            picture=own if sees == texts.SEES_PICTURE else None,
+            prompt=prompt.strip() or Setting.prompt,
+        )

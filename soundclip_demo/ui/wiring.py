@@ -1,0 +1,117 @@
+"""Which event of the page calls which handler."""
+
+from typing import Any
+
+import gradio as gr
+
+from ..config import DEFAULT_PROMPT
+from .choosing import Choosing
+from .comparing import Comparing
+from .describing import Describing
+from .finding import Finding
+from .handlers import TICK, Page
+from .turns import SIDES
+
+QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# A changed gr.State starts its listeners only when the event that changed it went through the queue.
+CHANGES_STATE = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+HEAVY = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+CAPTIONS = {"concurrency_id": "describe", "concurrency_limit": 1, **HEAVY}
+
+
+def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any]) -> None:
+    """`parts` are the components by the names that layout.py gives them."""
+    sound, setting, captions = parts["sound"], parts["setting"], parts["captions"]
+    describing = Describing(page)
+    tickets = [gr.State(None) for _ in SIDES]
+    listen_choice(Choosing(page), sound, parts["problem"])
+    comparing = Comparing(page, describing)
+    adopted = listen_compare(comparing, sound["chosen"], setting, captions, parts["table"])
+    listen_setting(Finding(page), parts, adopted, tickets)
+    listen_captions(describing, tickets, parts["sides"], captions)
+    listen_state(blocks, page, parts["loading"], setting["encoder"])
+
+
+def listen_choice(choosing: Choosing, sound: dict[str, Any], problem: gr.HTML) -> None:
+    """Each way of giving a sound ends in `chosen`."""
+    chosen, given = sound["chosen"], [sound["chosen"], problem]
+    picked = sound["upload"].upload(choosing.file, sound["upload"], given, **CHANGES_STATE)
+    picked.then(lambda: None, None, sound["upload"], **QUICK)  # ready for the next file
+    sound["microphone"].input(choosing.recording, sound["microphone"], given, **CHANGES_STATE)
+    sound["chips"].select(choosing.example, None, given, **CHANGES_STATE)
+    sound["wave"].release(choosing.window, chosen, chosen, **CHANGES_STATE)
+
+
+def listen_setting(finding: Finding, parts: dict[str, Any], adopted: gr.State, tickets: list[gr.State]) -> None:
+    """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits."""
+    sound, setting, sides = parts["sound"], parts["setting"], parts["sides"]
+    columns, words = ([sides[side][name] for side in SIDES] for name in ("found", "words"))
+    gr.on(
+        [sound["chosen"].change, adopted.change, setting["encoder"].input, setting["share"].input],
+        finding.find,
+        [sound["chosen"], setting["encoder"], setting["share"], *tickets],
+        [sound["wave"], setting["status"], *columns, parts["atlas"], parts["problem"], *tickets, *words],
+        concurrency_id="find",
+        concurrency_limit=2,
+        **HEAVY,
+    )
+
+
+def listen_captions(
+    describing: Describing, tickets: list[gr.State], sides: dict[str, Any], captions: dict[str, Any]
+) -> None:
+    """A new ticket starts a column's caption; asking again or changing what the model sees makes new tickets."""
+    words = [sides[side]["words"] for side in SIDES]
+    for ticket, place in zip(tickets, words, strict=True):
+        given = [ticket, *caption_choices(captions)]
+        ticket.change(describing.describe, given, [place, captions["told"]], **CAPTIONS)
+    reset = captions["reset"].click(lambda: DEFAULT_PROMPT, None, captions["prompt"], **QUICK)
+    reset.then(describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
+    asked = [
+        captions["again"].click,
+        captions["prompt"].submit,
+        captions["protocol"].input,
+        captions["sees"].input,
+        captions["k"].release,
+        captions["own"].upload,
+    ]
+    gr.on(asked, describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
+    captions["stop"].click(describing.stop, words, words, **QUICK)
+
+
+def listen_compare(
+    comparing: Comparing, chosen: gr.State, setting: dict[str, Any], captions: dict[str, Any], table: gr.HTML
+) -> gr.State:
+    """The comparison and its rows' captions; gives the state that changes when a row's setting is adopted."""
+    comparison, asked, adopted = gr.State(None), gr.State(None), gr.State(None)
+    chosen.change(comparing.reset, [chosen, comparison], [comparison, table], **QUICK)
+    table.compare(
+        comparing.fill, chosen, [comparison, table], concurrency_id="compare", concurrency_limit=1, **HEAVY
+    )
+    table.halt(comparing.halt, comparison, table, **QUICK)
+    table.adopt(comparing.adopt, comparison, [setting["encoder"], setting["share"], adopted], **CHANGES_STATE)
+    table.describe(comparing.ask, comparison, [asked, table], **CHANGES_STATE)
+    table.hush(comparing.hush, comparison, table, **QUICK)
+    asked.change(comparing.write, [asked, *caption_choices(captions)], table, **CAPTIONS)
+    return adopted
+
+
+def caption_choices(captions: dict[str, Any]) -> list[Any]:
+    """What every caption is asked with."""
+    return [captions[name] for name in ("protocol", "sees", "k", "own", "prompt")]
+
+
+def listen_state(blocks: gr.Blocks, page: Page, loading: gr.HTML, encoder: gr.Radio) -> None:
+    """The loading line asks the engine until there is nothing left to say, and again when an encoder is loaded anew."""
+    known = gr.State([row.name for row in page.ready_encoders()])
+    ticks = gr.State(0)
+    timer = gr.Timer(TICK)
+    gr.on(
+        [blocks.load, timer.tick],
+        page.state,
+        [encoder, known, ticks],
+        [loading, encoder, known, ticks, timer],
+        **QUICK,
+    )
+    encoder.input(page.wake, encoder, [ticks, timer], **QUICK)
+    blocks.unload(page.leave)
