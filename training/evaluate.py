@@ -25,8 +25,10 @@ from .told import Told
 
 SETTINGS = {"raw": 0.0, "blend 0.5": 0.5, "projected": 1.0}
 SWEEP = tuple(i / 8 for i in range(9))
-CAPTIONED = ("raw", "projected")  # whose captions are measured on all sounds; a native vector is no token
-SWEPT = 6  # along the sweep every sixth sound is captioned: of all of them it would take hours on two cores
+CAPTIONED = ("raw", "projected")  # whose captions are compared; a native vector is no token
+# One of so many sounds is captioned: of all of them it would take hours on two cores. A frozen LLaVA writes most.
+ENDS = {"frozen": 2, "tuned": 1}  # raw and projected
+SWEPT = 6  # between them
 EXAMPLES = 40  # one caption of so many is kept
 
 Values = dict[str, np.ndarray]  # measure -> a number for each sound
@@ -61,14 +63,16 @@ def measure(
             modes[mode] = values
             if captions and mode in CAPTIONED:
                 for protocol in captions.writers:
-                    texts = written[protocol, SETTINGS[mode]]
-                    worth = told.scores(texts, whole)
-                    modes[mode] = modes[mode] | {f"{protocol} {name}": each for name, each in worth.items()}
+                    texts, at = written[protocol, SETTINGS[mode]], whole[:: ENDS[protocol]]
+                    worth = told.scores(texts, at)
+                    modes[mode] = modes[mode] | {
+                        f"{protocol} {name}": _spread(each, at, len(whole)) for name, each in worth.items()
+                    }
                     for group, of in held.groups.items():
-                        at = np.flatnonzero(of)
-                        together = told.corpus_bleu([texts[i] for i in at], at)
-                        row[group][protocol] = _intervals(worth, of) | {"corpus_bleu": together}
-                    row.setdefault("caption_examples", {})[protocol] = _examples(held, texts)
+                        some = np.flatnonzero(of[at])
+                        together = told.corpus_bleu([texts[i] for i in some], at[some])
+                        row[group][protocol] = _intervals(worth, of[at]) | {"corpus_bleu": together}
+                    row.setdefault("caption_examples", {})[protocol] = _examples(held, texts, at)
             row["geometry"] = geometry.describe(queries.numpy(), embedding.numpy(), answers.numpy(), held.right)
             row["top5_by_source"] = _by_source(held, values["top5"])
             settings.append(row)
@@ -80,7 +84,7 @@ def measure(
             row = {"encoder": encoder, "share": share} | {g: dict(found) for g, found in searched[share][1].items()}
             for protocol in captions.writers if captions else ():
                 texts = written[protocol, share]
-                worth = told.scores(texts if len(texts) == len(some) else texts[::SWEPT], some)
+                worth = told.scores(texts if len(texts) == len(some) else texts[:: SWEPT // ENDS[protocol]], some)
                 for group, of in held.groups.items():
                     row[group][protocol] = _intervals(worth, of[some])
             rows.append(row)
@@ -108,10 +112,12 @@ def save(results: dict, file: Path) -> None:
 
 
 def _written(captions: Captions, encoder: str, tokens: dict[float, Tensor]) -> dict[tuple[str, float], list[str]]:
-    """(protocol, share) -> captions: of all sounds in the modes that are `CAPTIONED`, else of every `SWEPT`th."""
+    """(protocol, share) -> captions: of one in `ENDS` sounds in the modes that are `CAPTIONED`, else one in `SWEPT`."""
     ends = {SETTINGS[mode] for mode in CAPTIONED}
     return {
-        (protocol, share): captions(protocol, token if share in ends else token[::SWEPT], f"{encoder} {share}")
+        (protocol, share): captions(
+            protocol, token[:: ENDS[protocol] if share in ends else SWEPT], f"{encoder} {share}"
+        )
         for protocol in captions.writers
         for share, token in tokens.items()
     }
@@ -163,8 +169,17 @@ def _frontiers(encoder: str, rows: list[dict], groups: list[str], protocols: lis
     ]
 
 
-def _examples(held: HeldOut, texts: list[str]) -> list[dict[str, str]]:
-    return [{"category": kind, "caption": text} for kind, text in list(zip(held.kinds, texts, strict=True))[::EXAMPLES]]
+def _spread(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
+    """Values of the sounds `at` among all `count`; not a number for the others."""
+    whole = np.full(count, np.nan)
+    whole[at] = values
+    return whole
+
+
+def _examples(held: HeldOut, texts: list[str], at: np.ndarray) -> list[dict[str, str]]:
+    """Captions of the sounds `at`, one of so many."""
+    said = [{"category": held.kinds[i], "caption": text} for i, text in zip(at, texts, strict=True)]
+    return said[::EXAMPLES]
 
 
 def _by_source(held: HeldOut, hits: np.ndarray) -> dict[str, dict[str, float]]:
