@@ -7,19 +7,18 @@ from functools import partial
 from pathlib import Path
 
 from soundclip_demo.config import Config, config_of
-from soundclip_demo.encoders import ENCODERS, load, trained
+from soundclip_demo.encoders import load
 from soundclip_demo.parts import NotReady, Parts
-from soundclip_demo.projection import Projector
 from soundclip_demo.suites import SUITES, llava_spec, protocols
 from soundclip_demo.weights import WeightsError
 
-from . import annotated, captioned, clip_space, evaluate, report
+from . import annotated, captioned, clip_space, clip_tokens, evaluate, report
 from .bertscore import BertScorer
+from .clips import require
 from .held_out_clips import POOL, Scorers, chosen, of_clips, told_of_clips
 from .jsonlines import Lines
 from .judge import by_command
 from .own_clips import clips_of
-from .rows import Rows
 
 HEARS = "clap"  # has words
 BERT, LAYER = "roberta-large", 17  # bert-score's own for English
@@ -32,26 +31,22 @@ def run(args: argparse.Namespace, config: Config) -> dict:
         ValueError: features, checkpoints and clips do not belong together, or there is no test split.
     """
     clips = clips_of(args.gallery, args.segments)
-    projectors = {
-        name: Projector.load(trained(f"{name}-projector", config), Rows(args.features, name).spec)
-        for name in ENCODERS
-        if (args.features / name).is_dir() and trained(f"{name}-projector", config).exists()
-    }
-    if not projectors:
-        raise ValueError(f"{config.checkpoints} has no projector for what {args.features} holds")
-    rows = chosen(args.features, projectors, args.most)
+    require(args.features, clips)
+    heard = clip_tokens.opened(args.features, config)
+    projectors = {name: each.projector for name, each in heard.items()}
+    rows = chosen(args.features, heard, args.most)
     known = annotated.read(args.annotations) if args.annotations else {}
     opened = {name: load(name, config).joint for name in projectors}
     joints = {name: joint() for name, joint in opened.items() if joint}
-    held = of_clips(clips, args.features, rows, joints, known, config)
+    held = of_clips(clips, args.features, rows, heard, joints, known)
     if not known:
         return evaluate.measure(held, projectors)
     if HEARS not in joints:
         raise ValueError(f"captions are measured with {HEARS}, of which there are no features or no projector")
     scorers = Scorers(
         (HEARS, joints[HEARS]),
-        (args.clip, clip_space.load(args.clip)),
-        (BertScorer(args.bert, args.bert_layer), f"{args.bert}, layer {args.bert_layer}"),
+        (Path(args.clip).name, clip_space.load(args.clip)),
+        (BertScorer(args.bert, args.bert_layer), f"{Path(args.bert).name}, layer {args.bert_layer}"),
         by_command(args.judge) if args.judge else None,
     )
     told = told_of_clips(clips, rows, held, known, scorers)

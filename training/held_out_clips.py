@@ -4,7 +4,7 @@ This is the paper's own task (paper-facts section 8.1: 1,006 clips). What captio
 clips' annotations; clips without them are searched for and not described.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundclip_demo.config import Config
-from soundclip_demo.encoders import trained
 from soundclip_demo.encoders.joint import JointSpace
-from soundclip_demo.encoders.whisperclip import load_fusion
 
 from . import corpus
 from .annotated import Annotated
 from .bertscore import BertScorer
+from .clip_tokens import Heard
 from .generation import recall_whole_words
 from .held_out import HeldOut
 from .judge import Judge
-from .own_clips import PICTURES, Clip, frames
+from .own_clips import Clip, middle
 from .retrieval import by_chance
-from .rows import Rows
+from .rows import PICTURES, Rows
 from .told import Told, threshold
 
 POOL = 1006  # clips that the paper searches
@@ -46,15 +44,15 @@ class Scorers:
     judge: Judge | None = None
 
 
-def chosen(features: Path, encoders: Collection[str], most: int, seed: int = 0) -> np.ndarray:
+def chosen(features: Path, heard: Mapping[str, Heard], most: int, seed: int = 0) -> np.ndarray:
     """Rows of the test split that every array has, ascending; at most `most` of them, drawn at random.
 
     Raises:
         ValueError: there are none.
     """
     there = np.load(features / "splits.npy") == "test"
-    for name in (*encoders, PICTURES):
-        there[list(Rows(features, name).missing)] = False
+    for array in (Rows(features, PICTURES), *(each.rows for each in heard.values())):
+        there[list(array.missing)] = False
     rows = np.flatnonzero(there)
     if not len(rows):
         raise ValueError(f"{features} holds no clip of the test split")
@@ -65,9 +63,9 @@ def of_clips(
     clips: Sequence[Clip],
     features: Path,
     rows: np.ndarray,
+    heard: Mapping[str, Heard],
     joints: dict[str, JointSpace],
     annotated: dict[str, Annotated],
-    config: Config,
 ) -> HeldOut:
     """The clips `rows` of a folder that `training clips` wrote.
 
@@ -78,10 +76,8 @@ def of_clips(
     named = [clips[row].id for row in rows]
     pictures = torch.from_numpy(Rows(features, PICTURES)[rows]).float()
 
-    @torch.inference_mode()
     def embeddings(encoder: str) -> Tensor:
-        stored = torch.from_numpy(Rows(features, encoder)[rows]).float()
-        return load_fusion(trained("whisperclip-fusion", config))(stored) if encoder == "whisperclip" else stored
+        return heard[encoder].embeddings(rows)
 
     def native(encoder: str) -> tuple[Tensor, Tensor] | None:
         joint = joints.get(encoder)
@@ -137,4 +133,4 @@ def told_of_clips(
 
 def _frames(clips: Sequence[Clip], rows: np.ndarray, joint: JointSpace) -> Tensor:
     """Middle frames [N, J]."""
-    return torch.cat([joint.pictures(frames(clips[row].file, 1)) for row in rows])
+    return torch.cat([joint.pictures([middle(clips[row].file)]) for row in rows])

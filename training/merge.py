@@ -8,11 +8,12 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from soundclip_demo import adapter
 from soundclip_demo.captioner import Captioner
-from soundclip_demo.config import config_of
+from soundclip_demo.config import Config, config_of
 from soundclip_demo.parts import NotReady, Parts
 from soundclip_demo.suites import SUITES, llava_folder
 
@@ -24,7 +25,7 @@ pipeline_tag: image-text-to-text
 
 # LLaVA tuned on sound tokens
 
-A LLaVA with an adapter merged into its weights that was trained on sound tokens by `python -m training llava`. A
+A LLaVA with an adapter merged into its weights that was trained on sound tokens by `{command}`. A
 sound's token enters as an embedding where the picture's class token would be: see `soundclip_demo/captioner.py`.
 
 ```python
@@ -51,7 +52,7 @@ def merge(captioner: Captioner, checkpoint: Path, out: Path) -> None:
         ValueError: there is no adapter, or `out` is not empty.
     """
     if not adapter.trained(checkpoint):
-        raise ValueError(f"{checkpoint} holds no adapter: python -m training llava")
+        raise ValueError(f"{checkpoint} holds no adapter: python -m training tune")
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty")
     source = Path(captioner.llava.name_or_path)
@@ -61,22 +62,26 @@ def merge(captioner: Captioner, checkpoint: Path, out: Path) -> None:
     if (source / PICTURES).is_file():
         shutil.copyfile(source / PICTURES, out / PICTURES)
     own = type(merged.model.vision_tower).__module__
+    card = json.loads((checkpoint / "card.json").read_text())
     about = {
+        "command": card.get("command", "python -m training"),
         "first": f"import {own}  # the vision tower's class\n\n" if own.startswith("soundclip_demo") else "",
         "model": type(merged).__name__,
-        "card": json.dumps(json.loads((checkpoint / "card.json").read_text()), indent=1),
+        "card": json.dumps(card, indent=1),
     }
     (out / "README.md").write_text(CARD.format(**about))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training merge`."""
-    parser.add_argument("--suite", choices=list(SUITES), default="compact", help="whose LLaVA and adapter")
+    parser.add_argument("--suite", choices=list(SUITES), default=Config.suite, help=f"default: {Config.suite}")
+    parser.add_argument("--checkpoints", type=Path, help="folder whose llava/ has the adapter (default: the suite's own)")
     parser.add_argument("--out", type=Path, required=True, help="an empty folder, or one that is made")
 
 
 def main(args: argparse.Namespace) -> int:
     config = config_of(args.suite)
+    config = replace(config, checkpoints=args.checkpoints or config.checkpoints)
     try:
         merge(Parts(config).captioner("frozen"), llava_folder(config), args.out)
     except (NotReady, ValueError) as error:

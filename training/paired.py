@@ -160,7 +160,7 @@ def train(files: PairFiles, config: Config, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     with joined() as processes:
-        pairs = Pairs(files, config.threshold, config.validation, config.seed)
+        pairs = Pairs(files, config.threshold, config.seed)
         run = Run(pairs, config, processes)
         data = pairs.hash()
         saved = out / "state.safetensors"
@@ -218,7 +218,7 @@ def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> 
     progress, pairs = run.progress, run.pairs
     projector.card = {
         "encoder": files.encoder,
-        "encoder_spec": files.encoder_spec,
+        "encoder_spec": run.pairs.embeddings.spec,
         "data": data,
         "pairs": {"train": len(pairs.train), "validation": len(pairs.validation), "left_out": pairs.left_out},
         "command": "python -m training paired --config FILE --out DIR",
@@ -228,7 +228,7 @@ def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> 
     }
     projector.save_pretrained(out / "model")
     manifest = projector.card | {
-        "files": {name: value and str(value) for name, value in asdict(files).items()},
+        "features": str(files.features),
         "seconds": round(progress.seconds, 1),
         "processes": run.processes.count,
         "device": str(run.processes.device),

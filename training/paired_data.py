@@ -1,11 +1,6 @@
-"""Pairs of a large corpus: cached embeddings and picture tokens in files, row i of one beside row i of the other.
-
-Files are read row by row instead of mapped: pages of a map that were read once count as this process's memory, which
-would grow to the size of the corpus, and a map that waits for the disk holds up the thread that trains.
-"""
+"""Pairs of a large corpus, in the features that `training clips` wrote: a clip's embedding, its picture's token."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,91 +10,52 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .ave2 import HIGHEST
 from .processes import Processes
+from .rows import PICTURES, Rows
 
 CHUNK = 4096  # rows that are read at a time when all are
 SAMPLE = 1000  # rows of an array that its hash looks at
-HIGHEST_SCORE = 10  # an alignment score is a mean of 0 to 10; the published page shows sums of five (paper-facts 13)
 
 Batch = tuple[Tensor, Tensor, Tensor]  # embeddings [n, d], picture tokens [n, D], groups [n]
 
 
 @dataclass(frozen=True)
 class PairFiles:
-    """Where the pairs are.
+    """The folder that `training clips` wrote, and whose embeddings are taken from it."""
 
-    Attributes:
-        embeddings, pictures: `.npy`, float16 [N, d] and [N, D].
-        groups: `.npy`, int [N]: the source video of each row.
-        scores: `.npy`, [N], or [N, k] of which the mean counts: alignment scores of 0 to 10.
-        encoder, encoder_spec: whose embeddings they are, and its spec's hash: the demo takes a projector for no other.
-    """
-
-    embeddings: Path
-    pictures: Path
-    groups: Path
+    features: Path
     encoder: str
-    encoder_spec: str
-    scores: Path | None = None
-
-
-class Rows:
-    """Rows of a `.npy` file of float16 [N, width].
-
-    Raises:
-        ValueError: the file is something else, or shorter than its header says.
-    """
-
-    def __init__(self, file: Path) -> None:
-        try:
-            mapped = np.load(file, mmap_mode="r")
-        except ValueError as error:
-            raise ValueError(f"{file} is not a whole .npy file: {error}") from error
-        if mapped.dtype != np.float16 or mapped.ndim != 2 or not mapped.flags.c_contiguous:
-            raise ValueError(f"{file} must be float16 of two dimensions, not {mapped.dtype} {list(mapped.shape)}")
-        self.shape: tuple[int, int] = mapped.shape
-        self._offset = mapped.offset
-        self._file = file.open("rb", buffering=0)
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Rows by ascending number [n] -> [n, width]; neighbours are read together."""
-        out = np.empty((len(rows), self.shape[1]), np.float16)
-        edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
-        for first, end in zip(edges[:-1], edges[1:], strict=True):
-            part = out[first:end]
-            if os.preadv(self._file.fileno(), [part], self._offset + int(rows[first]) * out.strides[0]) != part.nbytes:
-                raise OSError(f"{self._file.name} became shorter while it was read")
-        return out
 
 
 class Pairs:
-    """The pairs that may be trained on, split by group.
+    """The pairs that may be trained on: clips of the splits train and validation, both of whose sides could be read.
 
     Args:
-        threshold: pairs with a lower mean score are left out, of both splits; None keeps all.
-        validation: share of the groups that is held out. Which ones depends on `seed` and not on the threshold.
+        threshold: pairs with a lower mean score, or none, are left out, of both splits; None keeps all.
 
     Raises:
         ValueError: the files do not belong together, or leave nothing to train or validate on.
     """
 
-    def __init__(self, files: PairFiles, threshold: float | None, validation: float, seed: int) -> None:
-        self.embeddings, self.pictures = Rows(files.embeddings), Rows(files.pictures)
-        self.groups = np.load(files.groups)
+    def __init__(self, files: PairFiles, threshold: float | None, seed: int) -> None:
+        self.embeddings, self.pictures = Rows(files.features, files.encoder), Rows(files.features, PICTURES)
+        self.groups, splits = (np.load(files.features / f"{name}.npy") for name in ("groups", "splits"))
         count = len(self.groups)
+        if len(self.embeddings.shape) != 2:
+            raise ValueError(f"{files.encoder} has no embeddings of one dimension: {list(self.embeddings.shape[1:])}")
         if self.groups.ndim != 1 or not np.issubdtype(self.groups.dtype, np.integer):
-            raise ValueError(f"{files.groups} must hold one whole number for each row")
-        if not self.embeddings.shape[0] == self.pictures.shape[0] == count:
-            rows = f"{self.embeddings.shape[0]} embeddings, {self.pictures.shape[0]} pictures, {count} groups"
-            raise ValueError(f"the files are not of the same rows: {rows}")
-        kept = _kept(files.scores, threshold, count)
-        random = np.random.default_rng([seed, 0])
-        names = np.unique(self.groups)
-        held_out = np.isin(self.groups, random.permutation(names)[: max(1, round(validation * len(names)))])
-        self.left_out = int(count - kept.sum())
-        self.train = np.flatnonzero(kept & ~held_out)
+            raise ValueError(f"{files.features} must hold one whole number for each row in groups.npy")
+        if not len(self.embeddings) == len(self.pictures) == len(splits) == count:
+            rows = f"{len(self.embeddings)} embeddings, {len(self.pictures)} pictures, {count} groups"
+            raise ValueError(f"the files are not of the same rows: {rows}, {len(splits)} splits")
+        there = np.isin(splits, ("train", "validation"))
+        there[[*self.embeddings.missing, *self.pictures.missing]] = False
+        kept = there & _kept(files.features / "scores.npy", threshold, count)
+        self.left_out = int(there.sum() - kept.sum())
+        self.train = np.flatnonzero(kept & (splits == "train"))
         # Shuffled once: segments of one video would meet in a batch, where they are no negatives.
-        self.validation = random.permutation(np.flatnonzero(kept & held_out))
+        self.validation = np.random.default_rng(seed).permutation(np.flatnonzero(kept & (splits == "validation")))
         if not len(self.train) or not len(self.validation):
             counts = f"{len(self.train)} pairs to train on and {len(self.validation)} to validate with"
             raise ValueError(f"{counts} are too few")
@@ -111,7 +67,7 @@ class Pairs:
         return [np.sort(order[i : i + batch]) for i in range(0, len(order) - batch + 1, batch)]
 
     def read(self, rows: np.ndarray, device: torch.device) -> Batch:
-        embedding, picture = (torch.from_numpy(part.read(rows)) for part in (self.embeddings, self.pictures))
+        embedding, picture = (torch.from_numpy(part[rows]) for part in (self.embeddings, self.pictures))
         groups = torch.from_numpy(self.groups[rows].astype(np.int64))
         return embedding.to(device).float(), picture.to(device).float(), groups.to(device)
 
@@ -153,7 +109,7 @@ class Pairs:
         for part in (self.train, self.validation, self.groups.astype(np.int64)):
             found.update(part.tobytes())
         for array in (self.embeddings, self.pictures):
-            found.update(array.read(sample).tobytes())
+            found.update(array[sample].tobytes())
         return found.hexdigest()[:12]
 
 
@@ -162,14 +118,14 @@ def share_of(rows: np.ndarray, processes: Processes) -> np.ndarray:
     return np.split(rows, processes.count)[processes.rank]
 
 
-def _kept(scores: Path | None, threshold: float | None, count: int) -> np.ndarray:
+def _kept(scores: Path, threshold: float | None, count: int) -> np.ndarray:
     if threshold is None:
         return np.ones(count, bool)
-    if scores is None:
-        raise ValueError("a threshold needs a file of scores")
+    if not scores.exists():
+        raise ValueError(f"a threshold needs {scores}: run `python -m training clips` with --annotations")
     given = np.load(scores)
-    if len(given) != count or given.ndim > 2:
+    if len(given) != count or given.ndim != 2:
         raise ValueError(f"{scores} must hold scores for {count} rows, not {list(given.shape)}")
-    if given.max() > HIGHEST_SCORE:
-        raise ValueError(f"{scores} holds {given.max()}: scores are means of 0 to {HIGHEST_SCORE}, not sums")
-    return (given if given.ndim == 1 else given.mean(1)) >= threshold
+    if np.nanmax(given, initial=0) > HIGHEST:
+        raise ValueError(f"{scores} holds {np.nanmax(given)}: scores are 0 to {HIGHEST}")
+    return given.mean(1) >= threshold  # never of a clip without scores

@@ -12,7 +12,7 @@ from ..config import Config
 from ..suites import SUITES, Fetch, device
 
 if TYPE_CHECKING:
-    from .base import Encoder, Kind
+    from .base import Encoder, EncoderSpec, Kind
     from .joint import JointSpace
 
 
@@ -21,6 +21,7 @@ class Variant:
     """An encoder in one suite.
 
     Attributes:
+        spec: what its embeddings depend on, without loading it.
         needs: the checkpoint it is fetched from, a name in `weights.SOURCES`; "" for one that is bundled.
         files: endings of the trained files it cannot do without: `<name><ending>.safetensors`.
         title: said after the encoder's own.
@@ -28,6 +29,7 @@ class Variant:
     """
 
     load: Callable[[str, Fetch, Config], "Encoder"]
+    spec: "Callable[[str, Config], EncoderSpec]"
     needs: str = ""
     files: tuple[str, ...] = ()
     title: str = ""
@@ -65,14 +67,28 @@ def _retrained(name: str, fetch: Fetch, config: Config) -> "Encoder":
     return checkpoint.retrained(kind(name), trained(name, config))
 
 
+def _retrained_spec(name: str, config: Config) -> "EncoderSpec":
+    from . import checkpoint
+
+    return checkpoint.retrained_spec(kind(name), trained(name, config))
+
+
 def _published(name: str, fetch: Fetch, config: Config) -> "Encoder":
     from . import checkpoint
 
-    source = f"{name}-paper"
-    file = fetch(source) / "model.safetensors"
-    encoder = checkpoint.published(kind(name), file, f"{weights.SOURCES[source].title} {weights.SOURCES[source].key}")
+    file = fetch(f"{name}-paper") / "model.safetensors"
+    encoder = checkpoint.published(kind(name), file, _published_name(name))
     encoder.tower.to(device())
     return encoder
+
+
+def _published_spec(name: str, config: Config) -> "EncoderSpec":
+    return kind(name).spec(_published_name(name))
+
+
+def _published_name(name: str) -> str:
+    source = weights.SOURCES[f"{name}-paper"]
+    return f"{source.title} {source.key}"
 
 
 def _retrained_joint(name: str, fetch: Fetch, config: Config) -> "JointSpace":
@@ -113,21 +129,34 @@ def _whisperclip_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
     return whisperclip.WhisperClip(trunk, fusion.to(device()), whisperclip.PAPER_SPEC)
 
 
+def _constant_spec(which: str) -> "Callable[[str, Config], EncoderSpec]":
+    """A constant of the encoder's module."""
+    return lambda name, config: getattr(import_module(f".{name}", __package__), which)
+
+
 def _family(name: str, condition: str = "") -> dict[str, Variant]:
     """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other."""
     return {
-        "compact": Variant(_retrained, files=("",), title=" (compact retrain)", joint=_retrained_joint),
-        "paper": Variant(_published, needs=f"{name}-paper", title=condition, joint=_published_joint),
+        "compact": Variant(
+            _retrained, _retrained_spec, files=("",), title=" (compact retrain)", joint=_retrained_joint
+        ),
+        "paper": Variant(
+            _published, _published_spec, needs=f"{name}-paper", title=condition, joint=_published_joint
+        ),
     }
 
 
 _FUSION = ("-fusion",)
+_SPEC, _PAPER_SPEC = _constant_spec("SPEC"), _constant_spec("PAPER_SPEC")
 ENCODERS = {
     "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", _family("clap")),
     "whisper": EncoderEntry(
         "Whisper",
         "speech recogniser, last layer",
-        {"compact": Variant(_whisper, "whisper"), "paper": Variant(_whisper_paper, "whisper-paper")},
+        {
+            "compact": Variant(_whisper, _SPEC, "whisper"),
+            "paper": Variant(_whisper_paper, _PAPER_SPEC, "whisper-paper"),
+        },
     ),
     "imagebind": EncoderEntry(
         "ImageBind", "trained on sounds and pictures", _family("imagebind", " (not for commercial use)")
@@ -138,8 +167,8 @@ ENCODERS = {
         "WhisperCLIP",
         "Whisper, all intermediate layers fused",
         {
-            "compact": Variant(_whisperclip, "whisper", _FUSION),
-            "paper": Variant(_whisperclip_paper, "whisper-paper", _FUSION),
+            "compact": Variant(_whisperclip, _SPEC, "whisper", _FUSION),
+            "paper": Variant(_whisperclip_paper, _PAPER_SPEC, "whisper-paper", _FUSION),
         },
     ),
 }
@@ -163,6 +192,15 @@ def load(name: str, config: Config, fetch: Fetch | None = None) -> "Encoder":
     if variant.joint:
         encoder.joint = partial(variant.joint, name, fetch, config)
     return encoder
+
+
+def spec(name: str, config: Config) -> "EncoderSpec":
+    """What the embeddings of the configured suite's encoder depend on, without loading it.
+
+    Raises:
+        FileNotFoundError: it is not trained yet.
+    """
+    return ENCODERS[name].variants[config.suite].spec(name, config)
 
 
 def trained(name: str, config: Config) -> Path:

@@ -16,15 +16,17 @@ import psutil
 import torch
 
 from soundclip_demo.config import limit_threads
-from training import state
+from training import rows, state
 from training.paired import Run
 from training.paired_config import Config
 from training.paired_data import PairFiles, Pairs
 from training.processes import joined
+from training.rows import PICTURES, SHARD
 
 AVE2 = 570_138  # clips of the released set (paper-facts section 6.1)
 WIDTH, SEGMENTS = 1024, 3  # segments of one video
-BLOCK = 8192  # rows that are drawn; the file repeats them
+BLOCKS = 8  # shards that are drawn; the others repeat them
+HELD_OUT = 20  # one video of so many is not trained on
 WARM, SPAN = 10, 10  # steps before the clock starts; steps whose median memory is compared
 COMPUTE, GROWTH = 0.95, 0.1  # targets; the allocator holds a few batches of 8 MB more or less at times
 
@@ -38,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, joined() as processes:
         files, config = _files(Path(folder), args.rows), Config()
         began = time.perf_counter()
-        run = Run(Pairs(files, None, config.validation, config.seed), config, processes)
+        run = Run(Pairs(files, None, config.seed), config, processes)
         run.standardise()
         opened = time.perf_counter() - began
         memory, computing = [], 0.0
@@ -74,18 +76,19 @@ def main() -> None:
     print(f"{'growth from first to last':44} {last / first - 1:10.1%} {GROWTH:8.0%}")
 
 
-def _files(folder: Path, rows: int) -> PairFiles:
+def _files(folder: Path, count: int) -> PairFiles:
     """Made-up pairs whose values need not mean anything."""
     random = np.random.default_rng(0)
-    for name in ("embeddings", "pictures"):
-        block = random.normal(size=(BLOCK, WIDTH)).astype(np.float16)
-        array = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, (rows, WIDTH))
-        for first in range(0, rows, BLOCK):
-            array[first : first + BLOCK] = block[: rows - first]
-        del array  # its pages would count as memory
-    np.save(folder / "groups.npy", np.arange(rows) // SEGMENTS)
-    files = (folder / f"{name}.npy" for name in ("embeddings", "pictures", "groups"))
-    return PairFiles(*files, "made-up", "none")
+    layout = rows.Layout("made-up", count, SHARD)
+    for name in ("made-up", PICTURES):
+        rows.begin(folder / name, layout)
+        blocks = [random.normal(size=(SHARD, WIDTH)).astype(np.float16) for _ in range(BLOCKS)]
+        for number in range(layout.shards):
+            rows.write(folder / name, number, blocks[number % BLOCKS][: len(layout.rows_of(number))], {})
+    groups = np.arange(count) // SEGMENTS
+    np.save(folder / "groups.npy", groups)
+    np.save(folder / "splits.npy", np.where(groups % HELD_OUT, "train", "validation"))
+    return PairFiles(folder, "made-up")
 
 
 if __name__ == "__main__":

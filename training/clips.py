@@ -1,0 +1,180 @@
+"""Features of one's own clips or AVE-2's: every encoder and the CLIP tower over all of them, in shards.
+
+`FEATURES/` gets a folder for each encoder and one for the CLIP tower's token of the middle frame (`training.rows`), and
+for all rows `ids.npy`, `groups.npy` (number of the source video), `splits.npy`, and `scores.npy` [N, 5] where there are
+annotations. A clip that cannot be read is named, and its row left out by every later step.
+
+Killed at any moment and started again, a run computes only the shards that are not there yet.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from soundclip_demo import encoders
+from soundclip_demo.config import THREADS, Config, config_of
+from soundclip_demo.encoders import ENCODERS
+from soundclip_demo.parts import NotReady
+from soundclip_demo.suites import SUITES
+from soundclip_demo.weights import WeightsError
+
+from . import annotated, rows
+from .annotated import Annotated
+from .ave2 import DIMENSIONS
+from .clip_features import Task, Work
+from .engines import ENGINES, Engine
+from .own_clips import Clip, clips_of, splits
+from .rows import PICTURES, SHARD
+
+LISTS = ("ids", "groups", "splits")
+
+
+def compute(
+    clips: list[Clip],
+    out: Path,
+    config: Config,
+    names: list[str],
+    engine: Engine,
+    shard: int = SHARD,
+    processes: int | None = None,
+    known: Mapping[str, Annotated] | None = None,
+) -> dict[str, int]:
+    """Computes what is not there yet -> array name -> how many clips it lacks because they cannot be read.
+
+    Args:
+        names: encoders.
+        known: what the clips' annotations say.
+
+    Raises:
+        ValueError: `out` holds features of other clips or checkpoints.
+        Timeout: another run is at work on `out`.
+    """
+    if not clips:
+        raise ValueError("there are no clips")
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / "lock", timeout=0):
+        _list(clips, out, known or {})
+        specs = {name: encoders.spec(name, config).hash for name in names}
+        specs[PICTURES] = SUITES[config.suite].space(config).spec
+        layouts = {name: rows.Layout(spec, len(clips), shard) for name, spec in specs.items()}
+        for name, layout in layouts.items():
+            rows.begin(out / name, layout)
+        layout = layouts[PICTURES]
+        tasks = [
+            Task(number, layout.rows_of(number).start, tuple(str(clips[row].file) for row in layout.rows_of(number)))
+            for number in range(layout.shards)
+            if not all(rows.shard(out / name, number).exists() for name in layouts)
+        ]
+        work = Work(out.resolve(), config, layouts, THREADS)
+        done = len(clips) - sum(len(task.files) for task in tasks)
+        with tqdm(desc="clips", unit="clip", total=len(clips), initial=done) as bar:
+            for task, problems in engine(work, tasks, processes) if tasks else ():
+                for row, why in problems.items():
+                    tqdm.write(f"{clips[row].id} cannot be used: {why}", file=sys.stderr)
+                bar.update(len(task.files))
+    return {name: len(rows.Rows(out, name).missing) for name in layouts}
+
+
+def require(features: Path, clips: list[Clip]) -> None:
+    """Makes sure that features are those of these clips.
+
+    Raises:
+        OSError, ValueError: they are of others.
+    """
+    if np.load(features / "ids.npy").tolist() != [clip.id for clip in clips]:
+        raise ValueError(f"{features} holds features of other clips")
+
+
+def _list(clips: list[Clip], out: Path, known: Mapping[str, Annotated]) -> None:
+    """Writes what is said of each row; what is there already must agree with it."""
+    made = {
+        "ids": np.array([clip.id for clip in clips]),
+        "groups": np.unique([clip.video for clip in clips], return_inverse=True)[1].astype(np.int64),
+        "splits": np.array(splits(clips, known)),
+    }
+    for name, array in made.items():
+        file = out / f"{name}.npy"
+        if not file.exists():
+            _save(file, array)
+        elif not np.array_equal(np.load(file), array):
+            what = "splits of other annotations" if name == "splits" else "features of other clips"
+            raise ValueError(f"{out} holds {what}: {file.name} differs")
+    if known:
+        none = dict.fromkeys(DIMENSIONS, np.nan)
+        scores = [known[clip.id].alignment.scores if clip.id in known else none for clip in clips]
+        _save(out / "scores.npy", np.array([[of[name] for name in DIMENSIONS] for of in scores], np.float32))
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    part = file.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.save(stream, array)
+    part.replace(file)
+
+
+@contextmanager
+def _manifest(args: argparse.Namespace, out: Path, clips: list[Clip]) -> Iterator[dict]:
+    """What was run, and how long; seconds are those of runs that reached their end. Nothing here is drawn at random."""
+    file, began = out / "manifest.json", time.perf_counter()
+    earlier = json.loads(file.read_text())["seconds"] if file.exists() else 0.0
+    about = {"settings": {name: str(value) for name, value in vars(args).items() if value is not None}}
+    yield about
+    listed = hashlib.sha256(b"".join((out / f"{name}.npy").read_bytes() for name in LISTS))
+    about |= {
+        "clips": len(clips),
+        "data": listed.hexdigest()[:12],
+        "versions": {"python": platform.python_version()}
+        | {name: version_of(name) for name in ("torch", "transformers", "numpy")},
+        "seconds": round(earlier + time.perf_counter() - began, 1),
+    }
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(about, indent=1) + "\n")
+    part.replace(file)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m training clips`."""
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--segments", type=Path, help="the segments.csv that `training segment` wrote")
+    given.add_argument("--gallery", type=Path, help="or a gallery folder")
+    parser.add_argument("--annotations", type=Path, help="of the clips: what `annotate` wrote, or AVE-2's folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder; an unfinished one is gone on with")
+    parser.add_argument("--suite", choices=list(SUITES), default=Config.suite, help=f"default: {Config.suite}")
+    parser.add_argument("--checkpoints", type=Path, help="of the encoders trained here (default: the suite's own)")
+    parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS), help="default: all")
+    parser.add_argument("--engine", choices=list(ENGINES), default="local", help="ray wants requirements-ray.txt")
+    parser.add_argument("--processes", type=int, help="default: one a GPU; without one, one a thread or core")
+    parser.add_argument("--shard", type=int, default=SHARD, help=f"clips of a file (default: {SHARD})")
+
+
+def main(args: argparse.Namespace) -> int:
+    config = config_of(args.suite)
+    config = replace(config, checkpoints=(args.checkpoints or config.checkpoints).resolve())
+    try:
+        clips = clips_of(args.gallery, args.segments)
+        known = annotated.read(args.annotations) if args.annotations else None
+        with _manifest(args, args.out, clips) as about:
+            about["missing"] = compute(
+                clips, args.out, config, args.encoders, ENGINES[args.engine], args.shard, args.processes, known
+            )
+    except Timeout:
+        print(f"error: another run is at work on {args.out}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, NotReady, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for name, missing in about["missing"].items():
+        print(f"{name:12} {len(clips) - missing} of {len(clips)} clips")
+    return 0 if any(missing < len(clips) for missing in about["missing"].values()) else 1
