@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from soundclip_demo.config import ROOT, default_cache, limit_threads
@@ -21,20 +22,19 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "evaluate":
             step.add_argument("--suite", choices=["compact"], default="compact")
 
-    from . import annotate, ave2, bundle, segment
-
-    # steps with arguments of their own
-    own = {"bundle": bundle, "segment": segment, "ave2": ave2, "annotate": annotate}
-    bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
-    segment.add_arguments(steps.add_parser("segment", help="cut videos into 3-second segments, split by video"))
-    ave2.add_arguments(steps.add_parser("ave2", help="count AVE-2's clips and what its scores select"))
-    annotate.add_arguments(steps.add_parser("annotate", help="score clips of one's own as AVE-2's are; can be resumed"))
+    given = sys.argv[1:] if arguments is None else arguments
+    own = None
+    for name, about in _OWN.items():
+        step = steps.add_parser(name, help=about)
+        if given[:1] == [name]:  # no other module is loaded: some bring torch with them
+            own = import_module(f".{name.replace('-', '_')}", __package__)
+            own.add_arguments(step)
     paired = steps.add_parser("paired", help="train a projector on the cached pairs of a large corpus; can be resumed")
     paired.add_argument("--config", type=Path, required=True, help="see training/configs/projector-paper.toml")
     paired.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
     args = parser.parse_args(arguments)
-    if args.step in own:
-        return own[args.step].main(args)
+    if own:
+        return own.main(args)
     limit_threads()
     if args.step == "paired":
         return _paired(args)
@@ -52,6 +52,17 @@ _STEPS = {
     "llava": "train the multimodal projector and the adapter",
     "evaluate": "measure everything on unseen recordings",
     "recipe": "all of these, in order",
+}
+
+_OWN = {  # steps with arguments of their own, each in the module of its name
+    "bundle": "build the bundled clips and example sounds from packages",
+    "segment": "cut videos into 3-second segments, split by video",
+    "ave2": "count AVE-2's clips and what its scores select",
+    "annotate": "score clips of one's own as AVE-2's are; can be resumed",
+    "clips": "run encoders and CLIP tower over such clips; can be resumed",
+    "tune": "train LLaVA's adapter on the sounds of such clips; can be resumed",
+    "evaluate-clips": "measure a suite on such clips, held out",
+    "merge": "write the tuned LLaVA as one folder for plain transformers",
 }
 
 

@@ -75,7 +75,7 @@ def merge(captioner: Captioner, checkpoint: Path, out: Path) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training merge`."""
     parser.add_argument("--suite", choices=list(SUITES), default=Config.suite, help=f"default: {Config.suite}")
-    parser.add_argument("--checkpoints", type=Path, help="folder whose llava/ has the adapter (default: the suite's own)")
+    parser.add_argument("--checkpoints", type=Path, help="folder with llava/ (default: the suite's own)")
     parser.add_argument("--out", type=Path, required=True, help="an empty folder, or one that is made")
 
 

@@ -28,6 +28,7 @@ from .paired_config import Config
 from .paired_data import Batch, PairFiles, Pairs, share_of
 from .processes import Processes, joined
 
+COLUMNS = ("epoch", "step", "train", "validation", "temperature", "seconds")
 TEMPERATURES = (0.01, 1.0)  # where a learned one stays; CLIP, too, lets its similarities grow a hundredfold at most
 
 
@@ -165,7 +166,7 @@ def train(files: PairFiles, config: Config, out: Path) -> None:
         data = pairs.hash()
         saved = out / "state.safetensors"
         settings = json.loads(json.dumps({"data": data, "training": asdict(config)}))
-        curve = state.Curve(out / "curve.csv")
+        curve = state.Curve(out / "curve.csv", COLUMNS)
         length = 0
         if saved.exists():
             tensors, about = state.load(saved)
@@ -189,7 +190,8 @@ def train(files: PairFiles, config: Config, out: Path) -> None:
             losses.clear()
             if leads:
                 values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
-                curve.add(epoch, step, **values, temperature=run.aligner.temperature.item())
+                temperature = run.aligner.temperature.item()
+                curve.add(epoch=epoch, step=step, **values, temperature=temperature)
                 about = {"settings": settings, "progress": asdict(run.progress), "curve": curve.length}
                 state.save(saved, run.tensors(), about)
 

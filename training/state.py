@@ -58,10 +58,8 @@ class Curve:
     A run that was killed between the two cuts the file back to that length, and writes the row again.
     """
 
-    COLUMNS = ("epoch", "step", "train", "validation", "temperature", "seconds")
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, columns: tuple[str, ...]) -> None:
+        self.file, self._columns = file, columns
         self.length = 0
 
     def begin(self, length: int = 0) -> None:
@@ -76,12 +74,15 @@ class Curve:
             file.truncate(length)
         self.length = length
         if not length:
-            self._append(self.COLUMNS)
+            self._append(self._columns)
 
-    def add(self, epoch: int, step: int, **values: float | None) -> None:
-        """A row: values by the names of the other columns. `validation` is None but at the end of an epoch."""
-        shown = ["" if values[name] is None else f"{values[name]:.6f}" for name in self.COLUMNS[2:]]
-        self._append((epoch, step, *shown))
+    def add(self, **values: float | None) -> None:
+        """A row: a value for each column, None where there is none."""
+        self._append(tuple(_shown(values[name]) for name in self._columns))
+
+    def rows(self) -> list[dict[str, str]]:
+        with self.file.open(newline="") as file:
+            return list(csv.DictReader(file))
 
     def _append(self, row: tuple) -> None:
         line = io.StringIO()
@@ -91,3 +92,7 @@ class Curve:
             file.flush()
             os.fsync(file.fileno())
             self.length = file.tell()
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
