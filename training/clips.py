@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -33,10 +34,11 @@ from soundclip_demo.weights import WeightsError
 from . import annotated, rows
 from .annotated import Annotated
 from .ave2 import DIMENSIONS
-from .clip_features import Task, Work
-from .engines import ENGINES, Engine
 from .own_clips import Clip, clips_of, splits
-from .rows import PICTURES, SHARD
+from .rows import PICTURES
+
+if TYPE_CHECKING:
+    from .engines import Engine
 
 LISTS = ("ids", "groups", "splits")
 
@@ -46,8 +48,8 @@ def compute(
     out: Path,
     config: Config,
     names: list[str],
-    engine: Engine,
-    shard: int = SHARD,
+    engine: "Engine",
+    shard: int | None = None,
     processes: int | None = None,
     known: Mapping[str, Annotated] | None = None,
 ) -> dict[str, int]:
@@ -55,12 +57,15 @@ def compute(
 
     Args:
         names: encoders.
+        shard: clips of a shard; None for `rows.shard_of`.
         known: what the clips' annotations say.
 
     Raises:
         ValueError: `out` holds features of other clips or checkpoints.
         Timeout: another run is at work on `out`.
     """
+    from .clip_features import Task, Work
+
     if not clips:
         raise ValueError("there are no clips")
     out.mkdir(parents=True, exist_ok=True)
@@ -68,6 +73,7 @@ def compute(
         _list(clips, out, known or {})
         specs = {name: encoders.spec(name, config).hash for name in names}
         specs[PICTURES] = SUITES[config.suite].space(config).spec
+        shard = shard or rows.shard_of(len(clips))
         layouts = {name: rows.Layout(spec, len(clips), shard) for name, spec in specs.items()}
         for name, layout in layouts.items():
             rows.begin(out / name, layout)
@@ -154,12 +160,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", choices=list(SUITES), default=Config.suite, help=f"default: {Config.suite}")
     parser.add_argument("--checkpoints", type=Path, help="of the encoders trained here (default: the suite's own)")
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS), help="default: all")
-    parser.add_argument("--engine", choices=list(ENGINES), default="local", help="ray wants requirements-ray.txt")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray wants requirements-ray.txt")
     parser.add_argument("--processes", type=int, help="default: one a GPU; without one, one a thread or core")
-    parser.add_argument("--shard", type=int, default=SHARD, help=f"clips of a file (default: {SHARD})")
+    parser.add_argument("--shard", type=int, help="clips of a file (default: by how many there are)")
 
 
 def main(args: argparse.Namespace) -> int:
+    from .engines import ENGINES
+
     config = config_of(args.suite)
     config = replace(config, checkpoints=(args.checkpoints or config.checkpoints).resolve())
     try:

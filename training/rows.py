@@ -18,7 +18,7 @@ import numpy as np
 
 MANIFEST = "manifest.json"
 PICTURES = "pictures"  # the array of the CLIP tower; the others are called by their encoders
-SHARD = 1024  # clips; a kill costs what was done of one shard in each process
+FEWEST, MOST, SHARES = 16, 4096, 128  # rows of a shard, and how many shards an array has between these bounds
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Layout:
     def rows_of(self, number: int) -> range:
         """The rows that a shard holds."""
         return range(number * self.shard, min(self.rows, (number + 1) * self.shard))
+
+
+def shard_of(count: int) -> int:
+    """Rows of a shard. A kill costs what was done of one in each process; many files would take long to open."""
+    return min(MOST, max(FEWEST, -(-count // SHARES)))
 
 
 def begin(array: Path, layout: Layout) -> None:

@@ -21,7 +21,7 @@ from training.paired import Run
 from training.paired_config import Config
 from training.paired_data import PairFiles, Pairs
 from training.processes import joined
-from training.rows import PICTURES, SHARD
+from training.rows import PICTURES
 
 AVE2 = 570_138  # clips of the released set (paper-facts section 6.1)
 WIDTH, SEGMENTS = 1024, 3  # segments of one video
@@ -79,10 +79,10 @@ def main() -> None:
 def _files(folder: Path, count: int) -> PairFiles:
     """Made-up pairs whose values need not mean anything."""
     random = np.random.default_rng(0)
-    layout = rows.Layout("made-up", count, SHARD)
+    layout = rows.Layout("made-up", count, rows.shard_of(count))
     for name in ("made-up", PICTURES):
         rows.begin(folder / name, layout)
-        blocks = [random.normal(size=(SHARD, WIDTH)).astype(np.float16) for _ in range(BLOCKS)]
+        blocks = [random.normal(size=(layout.shard, WIDTH)).astype(np.float16) for _ in range(BLOCKS)]
         for number in range(layout.shards):
             rows.write(folder / name, number, blocks[number % BLOCKS][: len(layout.rows_of(number))], {})
     groups = np.arange(count) // SEGMENTS

@@ -20,16 +20,17 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from soundclip_demo.projection import Projector
-from training import hub, paired, paired_config, state
+from training import hub, paired, paired_config, rows, state
 from training.__main__ import main
 from training.hub import HubProjector
 from training.losses import gathered_info_nce, info_nce
 from training.paired_config import Config
-from training.paired_data import PairFiles, Pairs, Rows
+from training.paired_data import PairFiles, Pairs
 from training.processes import Processes, joined
+from training.rows import PICTURES, Layout, Rows
 
 ROWS, WIDTH, SPACE = 420, 8, 12
-CONFIG = Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, validation=0.15)
+CONFIG = Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3)
 ALONE = Processes(0, 1, torch.device("cpu"))
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,17 +40,46 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["training.paired", "torch._dynamo", "pytest"])  # the optimiser imports dynamo
 
 
+SHARD = 64
+BROKEN = {9: "no clip", 100: "no clip"}  # rows that could not be read, of train and validation
+TRAIN, VALIDATION = 312 - 1, 54 - 1
+
+
+def write_array(folder: Path, values: np.ndarray, problems: dict[int, str], spec: str = "abc") -> None:
+    layout = Layout(spec, len(values), SHARD)
+    rows.begin(folder, layout)
+    for number in range(layout.shards):
+        here = layout.rows_of(number)
+        rows.write(folder, number, values[here.start : here.stop], {r: problems[r] for r in here if r in problems})
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> PairFiles:
     """Three rows of each video; pictures are a fixed turn of the embeddings, with noise."""
     folder = tmp_path_factory.mktemp("pairs")
     made = np.random.default_rng(0)
     heard = np.repeat(made.normal(size=(ROWS // 3, WIDTH)), 3, 0) + 0.3 * made.normal(size=(ROWS, WIDTH))
-    np.save(folder / "embeddings.npy", (5 * heard + 2).astype(np.float16))
-    np.save(folder / "pictures.npy", (heard @ made.normal(size=(WIDTH, SPACE))).astype(np.float16))
-    np.save(folder / "groups.npy", np.repeat(np.arange(ROWS // 3), 3)[::-1])
+    embeddings = 5 * heard + 2
+    embeddings[list(BROKEN)] = np.nan
+    write_array(folder / "clap", embeddings, BROKEN)
+    write_array(folder / PICTURES, heard @ made.normal(size=(WIDTH, SPACE)), {}, "eye")
+    groups = np.repeat(np.arange(ROWS // 3), 3)[::-1]
+    np.save(folder / "groups.npy", groups)
+    np.save(folder / "splits.npy", np.array(["train", "test", "validation", *["train"] * 5])[groups % 8])
     np.save(folder / "scores.npy", np.linspace([0] * 5, [10] * 5, ROWS))
-    return PairFiles(*(folder / f"{name}.npy" for name in ("embeddings", "pictures", "groups")), "clap", "abc")
+    return PairFiles(folder, "clap")
+
+
+def with_files(files: PairFiles, folder: Path, **changed: np.ndarray) -> PairFiles:
+    """A copy of the features with other lists or arrays."""
+    copy = shutil.copytree(files.features, folder / str(len(list(folder.iterdir()))))
+    for name, values in changed.items():
+        if name in ("clap", PICTURES):
+            shutil.rmtree(copy / name)
+            write_array(copy / name, values, {})
+        else:
+            np.save(copy / f"{name}.npy", values)
+    return replace(files, features=copy)
 
 
 def rows_of(curve: Path) -> list[dict[str, str]]:
@@ -157,7 +187,7 @@ def test_two_processes_train_the_weights_of_one(files: PairFiles, tmp_path: Path
 
 
 def test_two_processes_cannot_share_an_odd_batch(files: PairFiles) -> None:
-    pairs = Pairs(files, None, 0.1, 0)
+    pairs = Pairs(files, None, 0)
     with pytest.raises(ValueError, match="shared evenly"):
         paired.Run(pairs, replace(CONFIG, batch=15), Processes(0, 2, torch.device("cpu")))
 
@@ -175,7 +205,7 @@ def test_killed_at_random_it_ends_with_the_same_weights(files: PairFiles, whole:
         process.start()
         while process.is_alive() and (not curve.exists() or curve.stat().st_mtime_ns == before):
             time.sleep(0.001)
-        process.join(luck.uniform(0, 0.03))  # some steps later, or in the midst of writing
+        process.join(luck.uniform(0, 0.03 + 0.01 * kills))  # some steps later, or in the midst of writing
         if process.is_alive():
             kills += 1
             process.kill()
@@ -194,7 +224,7 @@ def test_killed_at_random_it_ends_with_the_same_weights(files: PairFiles, whole:
 
 
 def test_the_curve_has_every_step_once(whole: Path) -> None:
-    curve, steps = rows_of(whole / "curve.csv"), 357 // CONFIG.batch
+    curve, steps = rows_of(whole / "curve.csv"), TRAIN // CONFIG.batch
     per_epoch = [*range(3, steps, 3), steps]
     assert [(int(row["epoch"]), int(row["step"])) for row in curve] == [(e, s) for e in range(1, 5) for s in per_epoch]
     ends = [row for row in curve if row["validation"]]
@@ -222,13 +252,13 @@ def test_the_best_epoch_is_kept(files: PairFiles, whole: Path) -> None:
     best = min((row for row in rows_of(whole / "curve.csv") if row["validation"]), key=lambda r: float(r["validation"]))
     projector = HubProjector.from_pretrained(whole / "model")
     assert projector.card["best_epoch"]["epoch"] == int(best["epoch"])
-    run = paired.Run(Pairs(files, None, CONFIG.validation, 0), CONFIG, ALONE)
+    run = paired.Run(Pairs(files, None, 0), CONFIG, ALONE)
     run.aligner.projector.load_state_dict(projector.state_dict())
     assert run.validate() == pytest.approx(float(best["validation"]), abs=5e-3)  # the weights are in float16
 
 
 def test_a_learned_temperature_learns_and_stays_in_bounds(files: PairFiles, tmp_path: Path) -> None:
-    run = paired.Run(Pairs(files, None, 0.1, 0), replace(CONFIG, learn_temperature=True, rate=0.5), ALONE)
+    run = paired.Run(Pairs(files, None, 0), replace(CONFIG, learn_temperature=True, rate=0.5), ALONE)
     run.standardise()
     batch = run.pairs.read(run.plan()[0], torch.device("cpu"))
     seen = []
@@ -244,72 +274,94 @@ def test_a_learned_temperature_learns_and_stays_in_bounds(files: PairFiles, tmp_
 
 
 def test_rows_are_read_as_stored(files: PairFiles) -> None:
-    rows = np.array([0, 1, 2, 7, 9, 10, ROWS - 1])
-    assert np.array_equal(Rows(files.embeddings).read(rows), np.load(files.embeddings)[rows])
+    made, whole = Rows(files.features, "clap"), np.concatenate(
+        [np.load(file) for file in sorted((files.features / "clap").glob("*.npy"))]
+    )
+    assert made.shape == whole.shape == (ROWS, WIDTH)
+    assert (made.spec, made.missing) == ("abc", BROKEN)
+    rows = np.array([0, 1, 2, 7, 9, SHARD - 1, SHARD, SHARD + 1, 3 * SHARD, ROWS - 1])
+    for some in (rows, rows[:1], rows[:0], np.arange(ROWS)):
+        np.testing.assert_array_equal(made[some], whole[some])
 
 
 def test_an_epoch_has_every_row_once_in_an_order_of_its_own(files: PairFiles) -> None:
-    pairs = Pairs(files, None, 0.1, 0)
-    first, again, second = pairs.epoch(0, 16), Pairs(files, None, 0.1, 0).epoch(0, 16), pairs.epoch(1, 16)
+    pairs = Pairs(files, None, 0)
+    first, again, second = pairs.epoch(0, 16), Pairs(files, None, 0).epoch(0, 16), pairs.epoch(1, 16)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, second)
     assert len(np.unique(first)) == len(pairs.train) // 16 * 16
     assert set(np.unique(first)) <= set(pairs.train)
 
 
-def test_no_video_is_in_both_splits(files: PairFiles) -> None:
-    pairs = Pairs(files, None, 0.2, 0)
+def test_what_is_tested_or_missing_is_left_out(files: PairFiles) -> None:
+    pairs, splits = Pairs(files, None, 0), np.load(files.features / "splits.npy")
+    assert set(splits[pairs.train]) == {"train"}
+    assert set(splits[pairs.validation]) == {"validation"}
+    assert (len(pairs.train), len(pairs.validation), pairs.left_out) == (TRAIN, VALIDATION, 0)
     assert not set(pairs.groups[pairs.train]) & set(pairs.groups[pairs.validation])
-    assert len(pairs.train) + len(pairs.validation) == ROWS
-    assert len(set(pairs.groups[pairs.validation])) == round(0.2 * ROWS / 3)
+    assert not BROKEN.keys() & {*pairs.train.tolist(), *pairs.validation.tolist()}
 
 
-def test_a_threshold_leaves_rows_out_and_moves_none(files: PairFiles) -> None:
-    scored = replace(files, scores=files.groups.with_name("scores.npy"))
-    kept, every = Pairs(scored, 7.6, 0.2, 0), Pairs(files, None, 0.2, 0)
-    wanted = np.flatnonzero(np.load(scored.scores).mean(1) >= 7.6)
+def test_a_threshold_leaves_rows_out_and_moves_none(files: PairFiles, tmp_path: Path) -> None:
+    scores = np.load(files.features / "scores.npy")
+    scores[-3:] = np.nan  # clips without annotations
+    scored = with_files(files, tmp_path, scores=scores)
+    kept, every = Pairs(scored, 7.6, 0), Pairs(files, None, 0)
+    wanted = np.flatnonzero((scores.mean(1) >= 7.6) & (np.load(files.features / "splits.npy") != "test"))
     assert np.array_equal(np.sort(np.concatenate([kept.train, kept.validation])), wanted)
     assert set(kept.train) <= set(every.train)
-    assert kept.left_out == ROWS - len(wanted) > 0
-    assert kept.hash() != every.hash() == Pairs(scored, None, 0.2, 0).hash()
+    assert kept.left_out == TRAIN + VALIDATION - len(wanted) > 0
+    assert kept.hash() != every.hash() == Pairs(scored, None, 0).hash()
 
 
 def test_statistics_are_of_the_training_rows(files: PairFiles) -> None:
-    pairs = Pairs(files, None, 0.2, 0)
+    pairs = Pairs(files, None, 0)
     mean, std, norm = pairs.statistics()
-    embeddings, pictures = (np.load(file)[pairs.train].astype(float) for file in (files.embeddings, files.pictures))
+    embeddings, pictures = (
+        Rows(files.features, name)[pairs.train].astype(float) for name in ("clap", PICTURES)
+    )
     np.testing.assert_allclose(mean, embeddings.mean(0), rtol=1e-5)
     np.testing.assert_allclose(std, embeddings.std(0), rtol=1e-5)
     np.testing.assert_allclose(norm, np.linalg.norm(pictures, axis=1).mean(), rtol=1e-5)
 
 
 def test_unfit_files_are_refused(files: PairFiles, tmp_path: Path) -> None:
-    def pairs(threshold: float | None = None, **changed: object) -> Pairs:
-        paths = {}
-        for name, value in changed.items():
-            paths[name] = tmp_path / f"{name}.npy"
-            np.save(paths[name], value)
-        return Pairs(replace(files, **paths), threshold, 0.2, 0)
-
-    for changed, words in (
-        ({"embeddings": np.zeros((ROWS, 8), np.float32)}, "must be float16"),
-        ({"pictures": np.zeros((ROWS - 1, 8), np.float16)}, "not of the same rows"),
-        ({"groups": np.zeros(ROWS)}, "whole number"),
-        ({"groups": np.zeros(ROWS, int)}, "too few"),
-        ({"threshold": 7.6}, "needs a file of scores"),
-        ({"threshold": 7.6, "scores": np.full(ROWS, 42)}, "not sums"),
-        ({"threshold": 7.6, "scores": np.full(ROWS - 1, 8)}, "must hold scores"),
+    for threshold, changed, words in (
+        (None, {"pictures": np.zeros((ROWS - 1, 8))}, "not of the same rows"),
+        (None, {"clap": np.zeros((ROWS, 2, 2, 8))}, "no embeddings of one dimension"),
+        (None, {"groups": np.zeros(ROWS)}, "whole number"),
+        (None, {"splits": np.full(ROWS, "test")}, "too few"),
+        (7.6, {"scores": np.full((ROWS, 5), 42)}, "scores are 0 to 10"),
+        (7.6, {"scores": np.full((ROWS - 1, 5), 8)}, "must hold scores"),
     ):
         with pytest.raises(ValueError, match=words):
-            pairs(**changed)
-    cut = tmp_path / "cut.npy"
-    cut.write_bytes(files.embeddings.read_bytes()[:-10])
-    with pytest.raises(ValueError, match="whole .npy"):
-        Pairs(replace(files, embeddings=cut), None, 0.2, 0)
-    spoilt = np.load(files.embeddings)
-    spoilt[77] = np.inf
-    with pytest.raises(ValueError, match="row 77 .*not finite"):
-        pairs(embeddings=spoilt).statistics()
+            Pairs(with_files(files, tmp_path, **changed), threshold, 0)
+    bare = with_files(files, tmp_path)
+    (bare.features / "scores.npy").unlink()
+    with pytest.raises(ValueError, match="a threshold needs .*--annotations"):
+        Pairs(bare, 7.6, 0)
+    spoilt = Rows(files.features, "clap")[np.arange(ROWS)]
+    spoilt[82] = np.inf
+    with pytest.raises(ValueError, match="row 82 .*not finite"):
+        Pairs(with_files(files, tmp_path, clap=spoilt), None, 0).statistics()
+
+
+def test_an_array_that_is_not_whole_is_refused(files: PairFiles, tmp_path: Path) -> None:
+    def spoilt(spoil: Callable[[Path], object]) -> Path:
+        copy = with_files(files, tmp_path).features
+        spoil(copy / "clap")
+        return copy
+
+    for spoil, words in (
+        (lambda array: (array / "00002.npy").unlink(), "00002.npy is not there yet"),
+        (lambda array: (array / "00002.npy").write_bytes((array / "00002.npy").read_bytes()[:-10]), "not a whole .npy"),
+        (lambda array: np.save(array / "00002.npy", np.zeros((SHARD, WIDTH), np.float32)), "must be float16"),
+        (lambda array: np.save(array / "00002.npy", np.zeros((SHARD - 1, WIDTH), np.float16)), "and not its rows"),
+        (lambda array: (array / rows.MANIFEST).write_text("{"), "manifest.json is damaged"),
+        (lambda array: shutil.rmtree(array), "there is no array"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Rows(spoilt(spoil), "clap")
 
 
 def test_a_damaged_or_foreign_state_is_refused(files: PairFiles, whole: Path, tmp_path: Path) -> None:
@@ -349,7 +401,8 @@ def test_the_hubs_form_opens_here_and_in_the_demo(whole: Path, tmp_path: Path) -
         Projector.load(whole / "model" / hub.WEIGHTS, "another")
     card = (tmp_path / "copy" / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: ")
-    for fact in ("license: apache-2.0", 'from_pretrained("someone/projector")', "357 pairs", '"temperature": 0.07'):
+    pairs = f"{TRAIN} pairs"
+    for fact in ("license: apache-2.0", 'from_pretrained("someone/projector")', pairs, '"temperature": 0.07'):
         assert fact in card
     assert f"{again.card['best_epoch']['validation']:.4f}" in card
 
@@ -398,16 +451,16 @@ def test_pushed_to_the_hub_and_back(whole: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_the_command(files: PairFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = files.embeddings.with_name("run.toml")
-    pairs = '[pairs]\nembeddings = "embeddings.npy"\npictures = "pictures.npy"\ngroups = "groups.npy"\n'
-    pairs += 'encoder = "clap"\nencoder_spec = "abc"\n[training]\n'
-    config.write_text(pairs + "hidden = [16, 16]\nbatch = 64\nepochs = 1\nvalidation = 0.2\nrate = 1\n")
+    config = tmp_path / "run.toml"
+    pairs = f'[pairs]\nfeatures = "{files.features}"\nencoder = "clap"\n[training]\n'
+    config.write_text(pairs + "hidden = [16, 16]\nbatch = 64\nepochs = 1\nrate = 1\n")
     command = ["paired", "--config", str(config), "--out", str(tmp_path / "run")]
     assert main(command) == 0
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["training"]["rate"] == 1.0
-    assert manifest["pairs"] == {"train": 336, "validation": 84, "left_out": 0}
+    assert manifest["pairs"] == {"train": TRAIN, "validation": VALIDATION, "left_out": 0}
     assert manifest["versions"]["torch"] == torch.__version__
+    assert manifest["encoder_spec"] == "abc"
     for wrong in ('rate = "1e-4"', "one_way = 1", "epochs = true", "epochs = 0", "batsh = 3", "[more]", "rate ="):
         config.write_text(f"{pairs}{wrong}\n")
         assert main(command) == 1
@@ -417,4 +470,4 @@ def test_the_command(files: PairFiles, tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_example_is_what_the_code_does_by_default() -> None:
     files, config = paired_config.read(Path(paired.__file__).parent / "configs" / "projector-paper.toml")
     assert config == Config(threshold=7.6)
-    assert files.scores is not None
+    assert files == PairFiles(Path(paired.__file__).parent / "configs" / "features", "clap")
