@@ -16,6 +16,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTokenizerFast,
+    CLIPVisionConfig,
     LlamaConfig,
     LlamaForCausalLM,
     LlavaForConditionalGeneration,
@@ -228,6 +234,23 @@ def assemble(
 def captioner(language: Path) -> Captioner:
     model, words = assemble(language)
     return Captioner(model, words, SMOLLM2)
+
+
+def clip_folder(folder: Path) -> Path:
+    """A tiny random CLIP in the hub's form, which reads letters."""
+    letters = "abcdefghijklmnopqrstuvwxyz."
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    CLIPTokenizerFast(vocab={piece: i for i, piece in enumerate(pieces)}, merges=[]).save_pretrained(folder)
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ends = {"bos_token_id": len(pieces) - 2, "eos_token_id": len(pieces) - 1}
+    words = CLIPTextConfig(vocab_size=len(pieces), max_position_embeddings=12, **size, **ends)
+    pixels = CLIPVisionConfig(image_size=32, patch_size=8, **size)
+    torch.manual_seed(0)
+    config = CLIPConfig(text_config=words.to_dict(), vision_config=pixels.to_dict(), projection_dim=16)
+    CLIPModel(config).save_pretrained(folder)
+    side = {"height": 32, "width": 32}
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side).save_pretrained(folder)
+    return folder
 
 
 # Folders

@@ -43,7 +43,8 @@ class Mind(Slow):
         number = int(re.search(r"(\d+) Hz", question.heard)[1]) // 100 - 2
         if number == 3:
             return "no idea"
-        alignment = Alignment(dict.fromkeys(DIMENSIONS, 7 + number % 3), dict.fromkeys(DIMENSIONS, "so it seems"))
+        scores, reasons = (dict.fromkeys(DIMENSIONS, value) for value in (7 + number % 3, "so it seems"))
+        alignment = Alignment(scores, reasons, visible_active=("tone",))
         return json.dumps(fields(alignment))
 
 

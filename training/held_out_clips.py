@@ -106,11 +106,13 @@ def told_of_clips(
     One reference is what is heard and the active sources, another what is seen (paper-facts section 12, 26).
 
     Raises:
-        ValueError: a clip is not annotated.
+        ValueError: a clip is not annotated, or nothing that sounds is named.
     """
     if unknown := [name for name in held.kinds if name not in annotated]:
         raise ValueError(f"{len(unknown)} clips are not annotated, as {unknown[0]}")
     about = [annotated[name] for name in held.kinds]
+    if not any(row.active for row in about):
+        raise ValueError("the annotations name nothing that sounds: there is nothing to look for in captions")
     hears, joint = scorers.hears
     pairs = [(category.sentence, category.name) for category in corpus.categories().values()]
     sources = [row.active for row in about]

@@ -5,30 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 import toy
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTokenizerFast, CLIPVisionConfig
+from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
 
 from training import clip_space
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz."
-POSITIONS = 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random CLIP that reads letters."""
-    folder = tmp_path_factory.mktemp("clip")
-    pieces = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
-    CLIPTokenizerFast(vocab={piece: i for i, piece in enumerate(pieces)}, merges=[]).save_pretrained(folder)
-    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    ends = {"bos_token_id": len(pieces) - 2, "eos_token_id": len(pieces) - 1}
-    words = CLIPTextConfig(vocab_size=len(pieces), max_position_embeddings=POSITIONS, **size, **ends)
-    pixels = CLIPVisionConfig(image_size=32, patch_size=8, **size)
-    torch.manual_seed(0)
-    config = CLIPConfig(text_config=words.to_dict(), vision_config=pixels.to_dict(), projection_dim=16)
-    CLIPModel(config).save_pretrained(folder)
-    side = {"height": 32, "width": 32}
-    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side).save_pretrained(folder)
-    return folder
+    return toy.clip_folder(tmp_path_factory.mktemp("clip"))
 
 
 @torch.inference_mode()
