@@ -17,6 +17,7 @@ from soundclip_demo.config import THREADS
 
 from .clip_features import Task, Work, Worker
 
+START = "spawn"  # a fresh process: CUDA and threads do not survive a fork
 Done = tuple[Task, dict[int, str]]  # a shard that is written, and the clips of it that could not be read, by row
 Engine = Callable[[Work, list[Task], int | None], Iterable[Done]]
 
@@ -30,7 +31,7 @@ def local(work: Work, tasks: list[Task], processes: int | None = None) -> Iterat
     gpus = torch.cuda.device_count()
     processes = min(processes or gpus or THREADS, len(tasks))
     work = replace(work, threads=max(1, THREADS // processes))
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START)
     seats = context.SimpleQueue()
     for number in range(processes):
         seats.put(number % gpus if gpus else None)

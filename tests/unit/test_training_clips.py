@@ -2,11 +2,10 @@
 
 import csv
 import json
-import os
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import toy_llava
 from filelock import FileLock
 
 from soundclip_demo import clip, clips, encoders, vision, weights
-from soundclip_demo.config import ROOT, Config
+from soundclip_demo.config import Config
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
@@ -37,6 +36,12 @@ from training.rows import PICTURES, Rows, shard_of
 
 CLIPS, BROKEN, SILENT = 7, 5, 6  # of which one is no video and one makes no sound
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+PROCESSES = multiprocessing.get_context("forkserver")  # as in test_training_paired.py
+PROCESSES.set_forkserver_preload(
+    ["training.__main__", "training.clips", "training.engines", "soundclip_demo.vision", "soundclip_demo.search"]
+    + ["soundclip_demo.encoders.wav2clip", "soundclip_demo.encoders.checkpoint", "pytest"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -285,42 +290,52 @@ def test_a_checkpoint_out_of_reach_is_said(
     assert "error: " in capsys.readouterr().err
 
 
+def run(arguments: list[str], cache: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOUNDCLIP_CACHE", str(cache))
+        patch.setattr(engines, "START", "fork")  # a fresh process would import everything anew, 12 times
+        patch.setattr(engines, "THREADS", 1)
+        sys.exit(main(arguments))
+
+
 def test_killed_at_random_it_loses_and_repeats_nothing(
     gallery: Path, workspace: toy.Workspace, tmp_path: Path
 ) -> None:
     many = shutil.copytree(gallery, tmp_path / "gallery")
-    write_list(many, 60)
-    place = os.environ | {"SOUNDCLIP_CACHE": str(workspace.cache), "OMP_NUM_THREADS": "1"}
-    out, luck = tmp_path / "features", random.Random(0)
+    write_list(many, 200)
+    out, luck, kills = tmp_path / "features", random.Random(0), 0
     seen: dict[Path, tuple[int, int]] = {}  # finished shards: which file, and when it was written
 
-    def started(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "training", *command(many, folder, workspace)],
-            cwd=ROOT, env=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
+    def started(folder: Path) -> multiprocessing.Process:
+        process = PROCESSES.Process(target=run, args=(command(many, folder, workspace), workspace.cache))
+        process.start()
+        return process
 
     def finished() -> dict[Path, tuple[int, int]]:
         return {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in out.glob("*/*.npy")}
 
-    for _ in range(10):
-        run = started(out)
+    while kills < 10:
+        process = started(out)
         if luck.random() < 0.3:
-            time.sleep(luck.uniform(0, 5))
+            process.join(luck.uniform(0, 1))
         else:  # once it is at work
-            while run.poll() is None and len(finished()) == len(seen):
+            while process.is_alive() and len(finished()) == len(seen):
                 time.sleep(0.005)
-            time.sleep(luck.uniform(0, 0.2))
-        workers = psutil.Process(run.pid).children(recursive=True)
-        run.send_signal(signal.SIGKILL)
-        assert run.wait() == -signal.SIGKILL
+            process.join(luck.uniform(0, 0.2))
+        workers = psutil.Process(process.pid).children()
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        kills += 1
         _, alive = psutil.wait_procs(workers, timeout=60)
         assert not alive  # nobody goes on beside the next run
         now = finished()
         assert now.items() >= seen.items()
         seen = now
-    assert 0 < len(seen) < 3 * 60
-    assert started(out).wait() == 0
+    assert 0 < len(seen) < 3 * 200
+    for folder in (out, tmp_path / "whole"):
+        process = started(folder)
+        process.join(600)
+        assert process.exitcode == 0
     assert finished().items() >= seen.items()
-    assert started(tmp_path / "whole").wait() == 0
     assert shards(out) == shards(tmp_path / "whole")
