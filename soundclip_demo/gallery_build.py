@@ -70,12 +70,12 @@ def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, 
         writer.writeheader()
         writer.writerows(rows)
     embed(out, tokens, title, note, space)
+    draw_map(out)
 
 
 def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) -> None:
-    """Writes `tokens.npy`, `gallery.json` and the map for clips that are listed already."""
+    """Writes `tokens.npy` and `gallery.json` for clips that are listed already; the map has to be drawn anew."""
     np.save(out / "tokens.npy", tokens.astype(np.float16))
-    draw_map(out)
     about = {"title": title, "space": space.name, "spec": space.spec, "note": note}
     (out / "gallery.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 

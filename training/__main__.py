@@ -1,88 +1,67 @@
-"""`python -m training <step>`: from a corpus folder to every checkpoint, the gallery and the measured results."""
+"""`python -m training <verb>`: from sounds, pictures and videos to every checkpoint and the measured results."""
 
 import argparse
 import sys
 from importlib import import_module
-from pathlib import Path
 
-from soundclip_demo.config import ROOT, default_cache, limit_threads
+from soundclip_demo.errors import UserError
+
+# Group -> verb -> the module that runs it, and what it does.
+VERBS = {
+    "The compact suite, from a corpus of sounds and pictures": {
+        "recipe": ("recipe", "all of these, in order"),
+        "corpus": ("verbs", "count what the corpus holds, by split"),
+        "features": ("verbs", "run the front ends and the CLIP tower over the corpus, once"),
+        "gallery": ("verbs", "embed the bundled clips"),
+        "atlas": ("verbs", "map the bundled clips"),
+        "encoder": ("verbs", "train the four small encoders from scratch"),
+        "projector": ("verbs", "train the projectors, and WhisperCLIP's fusion"),
+        "llava": ("verbs", "train the multimodal projector and the adapter"),
+        "evaluate": ("verbs", "measure everything on unseen recordings"),
+        "bundle": ("bundle", "build the bundled clips and example sounds from packages"),
+    },
+    "Videos of one's own, or AVE-2": {
+        "ave2": ("ave2", "count AVE-2's clips and what its scores select"),
+        "segment": ("segment", "cut videos into 3-second segments, split by video"),
+        "annotate": ("annotate", "score such clips as AVE-2's are"),
+        "clips": ("clips", "run encoders and CLIP tower over such clips"),
+        "paired": ("paired", "train a projector on the features of such clips"),
+        "tune": ("tune", "train LLaVA's adapter on the sounds of such clips"),
+        "evaluate-clips": ("evaluate_clips", "measure a suite on such clips, held out"),
+        "merge": ("merge", "write the tuned LLaVA as one folder for plain transformers"),
+    },
+}
+SHARED = """What was killed goes on with the same command. A verb's settings are its table of a TOML file
+(--config); its manifest says what it was run with, and for how long."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("training", description=__doc__)
-    steps = parser.add_subparsers(required=True, metavar="step", dest="step")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--corpus", type=Path, required=True, help="folder with sounds.csv and pictures.csv")
-    common.add_argument("--work", type=Path, default=default_cache() / "training", help="where features are kept")
-    common.add_argument("--assets", type=Path, default=ROOT / "assets", help="what is read and written")
-    for name, about in _STEPS.items():
-        step = steps.add_parser(name, parents=[common], help=about)
-        if name == "recipe":
-            step.add_argument("suite", choices=["compact"])
-        if name == "evaluate":
-            step.add_argument("--suite", choices=["compact"], default="compact")
-
-    given = sys.argv[1:] if arguments is None else arguments
-    own = None
-    for name, about in _OWN.items():
-        step = steps.add_parser(name, help=about)
-        if given[:1] == [name]:  # no other module is loaded: some bring torch with them
-            own = import_module(f".{name.replace('-', '_')}", __package__)
-            own.add_arguments(step)
-    paired = steps.add_parser("paired", help="train a projector on the cached pairs of a large corpus; can be resumed")
-    paired.add_argument("--config", type=Path, required=True, help="see training/configs/projector-paper.toml")
-    paired.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    groups = [
+        "\n".join([f"{title}:", *(f"  {name:16}{about}" for name, (_, about) in verbs.items())])
+        for title, verbs in VERBS.items()
+    ]
+    parser = argparse.ArgumentParser(
+        "training",
+        description=__doc__,
+        epilog="\n\n".join([*groups, SHARED]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(required=True, metavar="verb", dest="verb", help="one of these, each with --help:")
+    for name, (module, about) in (pair for group in VERBS.values() for pair in group.items()):
+        verb = verbs.add_parser(name, description=f"{about[0].upper()}{about[1:]}.")
+        if name in arguments[:1]:  # the others' modules need not be imported
+            runs = import_module(f".{module}", __package__)
+            runs.add_arguments(verb)
     args = parser.parse_args(arguments)
-    if own:
-        return own.main(args)
-    limit_threads()
-    if args.step == "paired":
-        return _paired(args)
-    _run(args)
-    return 0
-
-
-_STEPS = {
-    "corpus": "count what the corpus holds, by split",
-    "features": "run the front ends and the CLIP tower over the corpus, once",
-    "gallery": "embed the bundled clips and map them",
-    "atlas": "map the bundled clips anew",
-    "encoder": "train the four small encoders from scratch",
-    "projector": "train the projectors, and WhisperCLIP's fusion",
-    "llava": "train the multimodal projector and the adapter",
-    "evaluate": "measure everything on unseen recordings",
-    "recipe": "all of these, in order",
-}
-
-_OWN = {  # steps with arguments of their own, each in the module of its name
-    "bundle": "build the bundled clips and example sounds from packages",
-    "segment": "cut videos into 3-second segments, split by video",
-    "ave2": "count AVE-2's clips and what its scores select",
-    "annotate": "score clips of one's own as AVE-2's are; can be resumed",
-    "clips": "run encoders and CLIP tower over such clips; can be resumed",
-    "tune": "train LLaVA's adapter on the sounds of such clips; can be resumed",
-    "evaluate-clips": "measure a suite on such clips, held out",
-    "merge": "write the tuned LLaVA as one folder for plain transformers",
-}
-
-
-def _run(args: argparse.Namespace) -> None:
-    from . import steps
-
-    folders = steps.Folders(args.corpus, args.work, args.assets)
-    runs = dict(steps.RECIPE) | {"corpus": steps.show_corpus, "atlas": steps.fit_atlas, "recipe": steps.run_recipe}
-    runs[args.step](folders)
-
-
-def _paired(args: argparse.Namespace) -> int:
-    from . import paired, paired_config
+    from soundclip_demo.parts import NotReady
+    from soundclip_demo.weights import WeightsError
 
     try:
-        paired.train(*paired_config.read(args.config), args.out)
-    except (OSError, ValueError) as error:
+        return runs.main(args)
+    except (OSError, ValueError, UserError, NotReady, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from soundclip_demo.projection import Projector, blend
 
 from . import captions, corpus
 from .features import Features
+from .jsonlines import Lines
 from .llava import Batch
 
 PATCHES = (0, 0, 0, 8)  # how many patches a batch shows: mostly none, as on the page
@@ -22,9 +23,8 @@ PATCHES = (0, 0, 0, 8)  # how many patches a batch shows: mostly none, as on the
 class Pictures:
     """Pictures with what they show."""
 
-    def __init__(self, features: Features, data: Path, seed: int) -> None:
-        self._features = features
-        self._random = np.random.default_rng(seed)
+    def __init__(self, features: Features, data: Path, random: np.random.Generator) -> None:
+        self._features, self._random = features, random
         listed = {data / row["file"]: row for row in corpus.rows(data / "pictures.csv")}
         self._listed = [listed[file] for file in features.pictures]
         self._of_category: dict[str, list[int]] = {}
@@ -66,22 +66,21 @@ class Sounds:
         self,
         features: Features,
         models: dict[str, tuple[Callable[[Tensor], Tensor], Projector]],
-        data: Path,
+        described: Lines,
         pictures: Pictures,
-        seed: int,
+        random: np.random.Generator,
     ) -> None:
-        self._pictures = pictures
-        self._random = np.random.default_rng(seed)
+        self._pictures, self._random = pictures, random
         known = corpus.categories()
         rows = [i for i, sound in enumerate(features.sounds) if sound.split == "train"]
         self._models = [
             (torch.from_numpy(np.asarray(features.heard(name)[rows])).float(), *model) for name, model in models.items()
         ]
         self._categories = [known[features.sounds[i].category] for i in rows]
-        self._texts = [
-            captions.of_sound(category, decode(features.sounds[i].file))
-            for i, category in zip(tqdm(rows, desc="describing", unit="sound"), self._categories, strict=True)
-        ]
+        for i, category in zip(tqdm(rows, desc="describing", unit="sound"), self._categories, strict=True):
+            if i not in described.rows:
+                described.add({"id": i, "text": captions.of_sound(category, decode(features.sounds[i].file))})
+        self._texts = [described.rows[i]["text"] for i in rows]
         names = [category.name for category in self._categories]
         count = {name: names.count(name) for name in set(names)}
         weight = np.array([1 / np.sqrt(max(3, count[name])) for name in names])

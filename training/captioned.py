@@ -13,7 +13,6 @@ from soundclip_demo.config import DEFAULT_PROMPT
 
 from .jsonlines import Lines
 
-TOKENS = 48  # longer than any caption that the compact LLaVA was taught
 BATCH = 128  # a word costs one pass over the language model's weights, for one caption or for a hundred
 
 

@@ -60,7 +60,7 @@ def _section(name: str, about: str, card: dict, quality: list[str]) -> list[str]
         "",
         f"- data: corpus {card['data']} (see the README on how to make one), split by source recording",
         f"- seed: {card['training']['seed']}",
-        f"- command: `{card['command']}`, {card['minutes']} minutes",
+        f"- command: `{card['command']}`",
         f"- settings: {json.dumps(card['training'])}",
         *quality,
         "",

@@ -18,9 +18,12 @@ from soundclip_demo.encoders import checkpoint
 from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.encoders.joint import Side, Sides, Words
 
+from . import whole
 from .corpus import Category
+from .course import Course
 from .families import FAMILIES, Family
 from .features import Features
+from .filling import Filling
 from .losses import TEMPERATURE, info_nce
 from .pairs import balance, draw, mixed, rows_of
 
@@ -29,11 +32,13 @@ from .pairs import balance, draw, mixed, rows_of
 class Config:
     """`mask` is the largest share of a spectrogram's time, and of its bands, that is hidden at random."""
 
-    batch: int = 64
-    weight_decay: float = 5e-2
-    mix: float = 0.5
-    mask: float = 0.25
-    seed: int = 0
+    epochs: int
+    batch: int
+    rate: float
+    weight_decay: float
+    mix: float
+    mask: float
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +62,17 @@ def partners(targets: dict[str, Tensor], known: dict[str, Category], words: Word
 
 
 def train(
-    encoder: str, features: Features, targets: dict[str, Tensor], facing: Partners, config: Config = Config()
+    encoder: str,
+    features: Features,
+    targets: dict[str, Tensor],
+    facing: Partners,
+    config: Config,
+    saved: Path | None = None,
 ) -> tuple[nn.Module, Sides, list[dict[str, float]]]:
     """Trains on the train split and keeps the epoch with the lowest validation loss.
+
+    Args:
+        saved: file of the state that a run which was killed left behind, or of the one that this run may leave.
 
     Returns:
         The tower, the sides of its space, and the curve: for each epoch `train` and `validation` loss.
@@ -75,9 +88,12 @@ def train(
     scale = nn.Parameter(torch.tensor(1 / TEMPERATURE).log())
     learning = [*tower.parameters(), *(p for p in joint.parameters() if p.requires_grad), scale]
     batch = min(config.batch, len(train_rows))
-    steps = len(train_rows) // batch * family.epochs
-    optimiser = torch.optim.AdamW(learning, lr=family.rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, family.rate, max(20, steps), pct_start=0.15)
+    steps = len(train_rows) // batch * config.epochs
+    optimiser = torch.optim.AdamW(learning, lr=config.rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(20, steps), pct_start=0.15)
+    model = nn.ModuleDict({"tower": tower, "joint": joint})
+    changing = model.state_dict() | {"scale": scale.detach()}
+    course = Course(saved, changing, optimiser, schedule, [random])
     weights = balance(groups)
 
     def loss_of(heard: Tensor, shown: dict[str, Tensor], of: np.ndarray) -> Tensor:
@@ -85,9 +101,8 @@ def train(
         alike, temperature = torch.from_numpy(of), 1 / scale.clamp(max=np.log(100)).exp()
         return torch.stack([info_nce(space[a], space[b], alike, temperature) for a, b in family.pairs]).mean()
 
-    best, curve = None, []
     held = torch.from_numpy(np.asarray(inputs[held_rows, 0])).float()
-    for _ in (bar := tqdm(range(family.epochs), desc=f"encoder {encoder}", unit="epoch")):
+    for bar in course.turns(config.epochs, f"encoder {encoder}", "epoch"):
         tower.train()
         losses = []
         for _ in range(len(train_rows) // batch):
@@ -108,26 +123,33 @@ def train(
             again = np.random.default_rng(config.seed)
             shown = {side: draw(getattr(facing, side), held_groups, again) for side in family.sides}
             validation = loss_of(held, shown, held_groups).item()
-        curve.append({"train": float(np.mean(losses)), "validation": validation})
-        bar.set_postfix(curve[-1])
-        if best is None or validation < best[0]:
-            best = (validation, *({k: v.clone() for k, v in m.state_dict().items()} for m in (tower, joint)))
-    tower.load_state_dict(best[1])
-    joint.load_state_dict(best[2])
-    return tower, joint.eval(), curve
+        course.add(train=float(np.mean(losses)), validation=validation)
+        bar.set_postfix(course.rows[-1])
+    model.load_state_dict({name: value for name, value in course.best.items() if name != "scale"})
+    model.eval()
+    return tower, joint, course.rows
 
 
 @torch.inference_mode()
-def embed(name: str, encoder: TowerEncoder, features: Features, batch: int = 32) -> None:
-    """Writes `<name>-embeddings.npy` float16 [S, V, d] beside the features, and whose they are."""
+def embed(name: str, encoder: TowerEncoder, features: Features, unfinished: Path, batch: int = 32) -> None:
+    """Writes `<name>-embeddings.npy` float16 [S, V, d] beside the features, and whose they are.
+
+    Args:
+        unfinished: folder for what is not whole yet.
+    """
+    if features.embedded(name) == encoder.spec.hash:
+        return
     inputs, tower = features.inputs(name), encoder.tower
     views = inputs.shape[1]
-    made = np.empty((len(inputs), views, tower.dim), np.float16)
-    for i in tqdm(range(0, len(inputs), batch), desc=f"embedding {name}", unit="batch"):
+    filling = Filling(unfinished, f"{name}-embeddings", {"spec": encoder.spec.hash, "batch": batch})
+    made = filling.array(f"{name}-embeddings", (len(inputs), views, tower.dim))
+    starts = range(filling.done, len(inputs), batch)
+    for i in tqdm(starts, desc=f"embedding {name}", unit="batch"):
         flat = torch.from_numpy(np.array(inputs[i : i + batch], np.float32)).flatten(0, 1)
         made[i : i + batch] = tower.embed(flat).unflatten(0, (-1, views)).half().numpy()
-    np.save(features.folder / f"{name}-embeddings.npy", made)
-    features.spec_file(name).write_text(encoder.spec.hash)
+        filling.keep(i + batch)
+    filling.appear(features.folder)
+    whole.write(features.spec_file(name), encoder.spec.hash)
 
 
 def save(folder: Path, encoder: str, tower: nn.Module, joint: Sides, card: dict) -> None:

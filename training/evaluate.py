@@ -6,6 +6,7 @@ by a tuned LLaVA; how its tokens lie. Intervals: bootstrap over recordings, 95 %
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from tqdm import tqdm
 from soundclip_demo.projection import Projector, blend
 from soundclip_demo.tradeoff import frontier
 
-from . import directions, geometry
+from . import directions, geometry, whole
 from .bootstrap import interval, paired
 from .captioned import Captions
 from .held_out import HeldOut
+from .jsonlines import Lines
 from .retrieval import cosines, found, ranks
 from .told import Told
 
@@ -31,71 +33,103 @@ ENDS = {"frozen": 2, "tuned": 1}  # raw and projected
 SWEPT = 6  # between them
 EXAMPLES = 40  # one caption of so many is kept
 
+
+@dataclass(frozen=True)
+class Config:
+    """Of measuring the corpus.
+
+    Attributes:
+        tokens: the most that a caption may have.
+        bert_layer: of the language model, whose vectors of words BERTScore compares.
+    """
+
+    tokens: int
+    bert_layer: int
+
+
 Values = dict[str, np.ndarray]  # measure -> a number for each sound
 
 
 @torch.inference_mode()
 def measure(
-    held: HeldOut, projectors: dict[str, Projector], captions: Captions | None = None, told: Told | None = None
+    held: HeldOut,
+    projectors: dict[str, Projector],
+    captions: Captions | None = None,
+    told: Told | None = None,
+    done: Lines | None = None,
 ) -> dict:
     """All settings of the encoders that have a projector.
 
     Args:
         captions, told: who writes captions, and what they are measured against; None leaves captions out.
+        done: what was measured of the same by a run that was killed; its encoders are not measured again.
 
     Returns:
         What goes into `assets/results/<suite>.json`.
     """
-    whole = np.arange(len(held.kinds))
-    settings, sweep, gains, frontiers = [], [], [], []
+    rows: dict[str, dict[str, list[dict]]] = {}
     for encoder, projector in tqdm(projectors.items(), desc="encoders"):
-        embedding = held.embeddings(encoder)
-        tokens = {share: blend(embedding, projector, held.clips.shape[1], share) for share in SWEEP}
-        written = _written(captions, encoder, tokens) if captions else {}
-        searched = {share: _search(held, queries, held.clips) for share, queries in tokens.items()}
+        if done and encoder in done.rows:
+            rows[encoder] = done.rows[encoder]
+            continue
+        rows[encoder] = _measure(held, encoder, projector, captions, told)
+        if done:
+            done.add({"id": encoder} | rows[encoder])
+    lists = ("settings", "sweep", "projected_minus_raw", "frontier")
+    return (
+        held.about
+        | {name: [row for of_encoder in rows.values() for row in of_encoder[name]] for name in lists}
+        | {"caption_measures": told.about() if told else {}}
+    )
 
-        modes = {}
-        native = held.native(encoder)
-        for mode in ("native", *SETTINGS) if native else SETTINGS:
-            queries, answers = native if mode == "native" else (tokens[SETTINGS[mode]], held.clips)
-            values, row = _search(held, *native) if mode == "native" else searched[SETTINGS[mode]]
-            row = {"encoder": encoder, "mode": mode} | {group: dict(found) for group, found in row.items()}
-            modes[mode] = values
-            if captions and mode in CAPTIONED:
-                for protocol in captions.writers:
-                    texts, at = written[protocol, SETTINGS[mode]], whole[:: ENDS[protocol]]
-                    worth = told.scores(texts, at)
-                    modes[mode] = modes[mode] | {
-                        f"{protocol} {name}": _spread(each, at, len(whole)) for name, each in worth.items()
-                    }
-                    for group, of in held.groups.items():
-                        some = np.flatnonzero(of[at])
-                        together = told.corpus_bleu([texts[i] for i in some], at[some])
-                        row[group][protocol] = _intervals(worth, of[at]) | {"corpus_bleu": together}
-                    row.setdefault("caption_examples", {})[protocol] = _examples(held, texts, at)
-            row["geometry"] = geometry.describe(queries.numpy(), embedding.numpy(), answers.numpy(), held.right)
-            row["top5_by_source"] = _by_source(held, values["top5"])
-            settings.append(row)
-        gains.append({"encoder": encoder} | _gains(modes["projected"], modes["raw"], held.groups))
 
-        some = whole[::SWEPT]
-        rows = []
-        for share in SWEEP:
-            row = {"encoder": encoder, "share": share} | {g: dict(found) for g, found in searched[share][1].items()}
-            for protocol in captions.writers if captions else ():
-                texts = written[protocol, share]
-                worth = told.scores(texts if len(texts) == len(some) else texts[:: SWEPT // ENDS[protocol]], some)
+def _measure(
+    held: HeldOut, encoder: str, projector: Projector, captions: Captions | None, told: Told | None
+) -> dict[str, list[dict]]:
+    """The rows of one encoder, by the name of their list in the results."""
+    everything, settings = np.arange(len(held.kinds)), []
+    embedding = held.embeddings(encoder)
+    tokens = {share: blend(embedding, projector, held.clips.shape[1], share) for share in SWEEP}
+    written = _written(captions, encoder, tokens) if captions else {}
+    searched = {share: _search(held, queries, held.clips) for share, queries in tokens.items()}
+
+    modes = {}
+    native = held.native(encoder)
+    for mode in ("native", *SETTINGS) if native else SETTINGS:
+        queries, answers = native if mode == "native" else (tokens[SETTINGS[mode]], held.clips)
+        values, row = _search(held, *native) if mode == "native" else searched[SETTINGS[mode]]
+        row = {"encoder": encoder, "mode": mode} | {group: dict(found) for group, found in row.items()}
+        modes[mode] = values
+        if captions and mode in CAPTIONED:
+            for protocol in captions.writers:
+                texts, at = written[protocol, SETTINGS[mode]], everything[:: ENDS[protocol]]
+                worth = told.scores(texts, at)
+                modes[mode] = modes[mode] | {
+                    f"{protocol} {name}": _spread(each, at, len(everything)) for name, each in worth.items()
+                }
                 for group, of in held.groups.items():
-                    row[group][protocol] = _intervals(worth, of[some])
-            rows.append(row)
-        sweep += rows
-        frontiers += _frontiers(encoder, rows, list(held.groups), list(captions.writers) if captions else [])
-    return held.about | {
+                    some = np.flatnonzero(of[at])
+                    together = told.corpus_bleu([texts[i] for i in some], at[some])
+                    row[group][protocol] = _intervals(worth, of[at]) | {"corpus_bleu": together}
+                row.setdefault("caption_examples", {})[protocol] = _examples(held, texts, at)
+        row["geometry"] = geometry.describe(queries.numpy(), embedding.numpy(), answers.numpy(), held.right)
+        row["top5_by_source"] = _by_source(held, values["top5"])
+        settings.append(row)
+
+    some, sweep = everything[::SWEPT], []
+    for share in SWEEP:
+        row = {"encoder": encoder, "share": share} | {g: dict(found) for g, found in searched[share][1].items()}
+        for protocol in captions.writers if captions else ():
+            texts = written[protocol, share]
+            worth = told.scores(texts if len(texts) == len(some) else texts[:: SWEPT // ENDS[protocol]], some)
+            for group, of in held.groups.items():
+                row[group][protocol] = _intervals(worth, of[some])
+        sweep.append(row)
+    return {
         "settings": settings,
         "sweep": sweep,
-        "projected_minus_raw": gains,
-        "frontier": frontiers,
-        "caption_measures": told.about() if told else {},
+        "projected_minus_raw": [{"encoder": encoder} | _gains(modes["projected"], modes["raw"], held.groups)],
+        "frontier": _frontiers(encoder, sweep, list(held.groups), list(captions.writers) if captions else []),
     }
 
 
@@ -106,9 +140,7 @@ def save(results: dict, file: Path) -> None:
         rows = ",\n  ".join(map(json.dumps, value)) if isinstance(value, list) else ""
         lines.append(f"{json.dumps(name)}: " + (f"[\n  {rows}\n ]" if rows else json.dumps(value)))
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.part")
-    part.write_text("{\n " + ",\n ".join(lines) + "\n}\n")
-    part.replace(file)
+    whole.write(file, "{\n " + ",\n ".join(lines) + "\n}\n")
 
 
 def _written(captions: Captions, encoder: str, tokens: dict[float, Tensor]) -> dict[tuple[str, float], list[str]]:

@@ -18,15 +18,12 @@ class Family:
         config: the sizes of its network.
         pairs: what is contrasted with what: `sound`, `picture`, `text`.
         distilled: the picture side is fixed beforehand and never trained.
-        epochs, rate: of training.
     """
 
     kind: Kind
     config: Any
     pairs: tuple[tuple[str, str], ...]
     distilled: bool = False
-    epochs: int = 14
-    rate: float = 1e-3
 
     def build(self) -> Any:
         return self.kind.tower(self.config)

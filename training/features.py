@@ -8,7 +8,7 @@ the CLIP tower's view of each picture. `sounds.json`, `pictures.json`: which fil
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -26,11 +26,19 @@ from soundclip_demo.encoders import whisper
 from soundclip_demo.encoders.whisperclip import statistics
 from soundclip_demo.errors import UserError
 
-from . import augment, corpus, families
+from . import augment, corpus, families, whole
+from .filling import Filling
 
-VIEWS = 4  # the window the demo would take, and augmented ones
 PICTURE_BATCH = 4  # larger batches leave the cache and are slower on two cores
 WHISPER = "whisper-statistics"
+
+
+@dataclass(frozen=True)
+class Config:
+    """`views` of a sound that is trained on: the window the demo would take, and augmented ones."""
+
+    views: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -64,29 +72,36 @@ class Features:
         """Holds the hash of the spec of the encoder whose embeddings are stored."""
         return self.folder / f"{encoder}-embeddings.spec"
 
+    def embedded(self, encoder: str) -> str:
+        """That hash; empty where no embeddings are stored."""
+        file = self.spec_file(encoder)
+        return file.read_text() if file.exists() else ""
+
     def require(self, encoder: str, spec: str) -> None:
         """Makes sure that stored embeddings are those of the encoder with this spec hash.
 
         Raises:
             ValueError: they are of another checkpoint.
         """
-        file = self.spec_file(encoder)
-        if encoder in families.FAMILIES and (not file.exists() or file.read_text() != spec):
+        if encoder in families.FAMILIES and self.embedded(encoder) != spec:
             raise ValueError(f"the stored embeddings of {encoder} are not its own: run `python -m training encoder`")
 
     def _array(self, name: str) -> np.ndarray:
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")[: len(self.sounds)]
 
 
-def compute(data: Path, out: Path, checkpoints: Path, views: int = VIEWS, seed: int = 0) -> None:
-    """Computes what is not there yet; an array that is complete is kept.
+def compute(data: Path, out: Path, checkpoints: Path, config: Config, unfinished: Path) -> None:
+    """Computes what is not there yet; an array that is complete is kept, one that was begun is gone on with.
 
     Also writes `vision-statistics.safetensors` (mean and standard deviation of the pictures' pooled features),
     which belong to the CLIP tower from then on.
+
+    Args:
+        unfinished: folder for what is not whole yet; may be deleted afterwards.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _compute_pictures(data, out, checkpoints)
-    _compute_sounds(data, out, views, seed)
+    _compute_pictures(data, out, checkpoints, unfinished)
+    _compute_sounds(data, out, config, unfinished)
 
 
 def load(data: Path, out: Path) -> Features:
@@ -121,52 +136,62 @@ def front_ends() -> dict[str, FrontEnd]:
     return ends
 
 
-def _compute_pictures(data: Path, out: Path, checkpoints: Path) -> None:
-    if (out / "pictures.json").exists():
-        return
+def _compute_pictures(data: Path, out: Path, checkpoints: Path, unfinished: Path) -> None:
     files = sorted({file for group in corpus.pictures(data).values() for file in group})
+    listed, statistics = [str(file.relative_to(data)) for file in files], checkpoints / "vision-statistics.safetensors"
+    manifest = out / "pictures.json"
+    if statistics.exists() and manifest.exists() and json.loads(manifest.read_text())["files"] == listed:
+        return
     tower = vision.load(weights.ensure("vision", default_cache()), statistics=None)
-    shape = (len(files), 49, tower.config.hidden_size)
-    patches = np.lib.format.open_memmap(out / "patches.npy", "w+", np.float16, shape)
-    pooled = torch.zeros(len(files), tower.config.hidden_size)
-    for i in tqdm(range(0, len(files), PICTURE_BATCH), desc="pictures", unit="batch"):
+    width = tower.config.hidden_size
+    filling = Filling(unfinished, "pictures", {"files": listed, "batch": PICTURE_BATCH})
+    patches, pooled = filling.array("raw-patches", (len(files), 49, width))
+    pooled = filling.array("pooled", (len(files), width), np.float32)
+    for i in tqdm(range(filling.done, len(files), PICTURE_BATCH), desc="pictures", unit="batch"):
         images = [Image.open(file) for file in files[i : i + PICTURE_BATCH]]
         token, patch = tower.look(images)
-        pooled[i : i + len(images)] = token
+        pooled[i : i + len(images)] = token.numpy()
         patches[i : i + len(images)] = patch.half().numpy()
-    mean, std = pooled.mean(0), pooled.std(0).clamp(min=1e-4)
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    save_file({"mean": mean, "std": std}, checkpoints / "vision-statistics.safetensors")
+        filling.keep(i + len(images))
+    filling.flush()
+    tokens = torch.from_numpy(pooled)
+    mean, std = tokens.mean(0), tokens.std(0).clamp(min=1e-4)
+    standard = np.lib.format.open_memmap(out / "patches.npy", "w+", np.float16, patches.shape)
     for i in range(len(files)):  # row by row: the whole would not fit in memory twice
-        patches[i] = ((torch.from_numpy(patches[i]).float() - mean) / std).half().numpy()
-    np.save(out / "tokens.npy", ((pooled - mean) / std).half().numpy())
-    (out / "pictures.json").write_text(json.dumps({"files": [str(f.relative_to(data)) for f in files]}))
+        standard[i] = ((torch.from_numpy(patches[i]).float() - mean) / std).half().numpy()
+    np.save(out / "tokens.npy", ((tokens - mean) / std).half().numpy())
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    save_file({"mean": mean, "std": std}, statistics)
+    whole.write(manifest, json.dumps({"files": listed}))
 
 
-def _compute_sounds(data: Path, out: Path, views: int, seed: int) -> None:
+def _compute_sounds(data: Path, out: Path, config: Config, unfinished: Path) -> None:
     """One pass over the corpus for all arrays that are missing: decoding and augmenting cost as much as encoding."""
-    manifest, fingerprint = out / "sounds.json", corpus.fingerprint(data)
+    manifest, views = out / "sounds.json", config.views
+    made_of = {"corpus": corpus.fingerprint(data)} | asdict(config)
     known = json.loads(manifest.read_text()) if manifest.exists() else {}
-    done = known["arrays"] if known.get("corpus") == fingerprint else {}
+    done = known["arrays"] if {name: known.get(name) for name in made_of} == made_of else {}
     missing = {name: end for name, end in front_ends().items() if done.get(name) != end.spec}
     if not missing:
         return
-    listed, files, arrays = corpus.sounds(data), [], {}
-    tasks = [(sound.file, views if sound.split == "train" else 1, seed + row) for row, sound in enumerate(listed)]
+    specs = {name: end.spec for name, end in missing.items()}
+    filling, listed = Filling(unfinished, "sounds", made_of | {"arrays": specs}), corpus.sounds(data)
+    tasks = [(sound.file, views if sound.split == "train" else 1, config.seed + i) for i, sound in enumerate(listed)]
+    left = tasks[filling.done :]
     # A process for each core: one sound is too little work to be shared by two threads.
     with ProcessPoolExecutor(THREADS, get_context("spawn"), _start_worker, (list(missing),)) as pool:
-        made = pool.map(_run_front_ends, tasks, chunksize=4)
-        for sound, of_sound in zip(listed, tqdm(made, desc="sounds", unit="sound", total=len(listed)), strict=True):
+        made = pool.map(_run_front_ends, left, chunksize=4)
+        made = tqdm(made, "sounds", len(tasks), initial=filling.done, unit="sound")
+        for (file, *_), of_sound in zip(left, made, strict=True):
             for name, array in of_sound.items():
-                if name not in arrays:
-                    shape = (len(listed), views, *array.shape[1:])
-                    arrays[name] = np.lib.format.open_memmap(out / f"{name}.npy", "w+", np.float16, shape)
+                shape = (len(listed), views, *array.shape[1:])
                 # Sounds that are not trained on have one view; it stands in all places so that rows align.
-                arrays[name][len(files)] = np.resize(array, (views, *array.shape[1:]))
+                filling.array(name, shape)[len(filling.noted)] = np.resize(array, shape[1:])
             if of_sound:
-                files.append(str(sound.file.relative_to(data)))
-    specs = done | {name: end.spec for name, end in missing.items()}
-    manifest.write_text(json.dumps({"corpus": fingerprint, "files": files, "arrays": specs}))
+                filling.noted.append(str(file.relative_to(data)))
+            filling.keep(filling.done + 1)
+    filling.appear(out)
+    whole.write(manifest, json.dumps(made_of | {"files": filling.noted, "arrays": done | specs}))
 
 
 _ends: dict[str, FrontEnd] = {}  # of a worker process

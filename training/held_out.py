@@ -32,7 +32,6 @@ from .told import Told, threshold
 
 CORE_RECORDINGS = 10
 HEARS, SEES = "clap", "audioclip"  # the encoders whose spaces score captions: these two have words
-BERT_LAYER = 20  # of SmolLM2's 30; deeper layers are about the next word
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +98,7 @@ def told_of_corpus(
     joints: dict[str, JointSpace],
     gallery: Gallery,
     language: Path,
+    bert_layer: int,
     judge: Judge | None = None,
 ) -> Told:
     """What captions of the same recordings are measured against.
@@ -107,7 +107,7 @@ def told_of_corpus(
     and course. The frame is that of the first clip of the category.
 
     Args:
-        language: folder of the language model, whose vectors of words are compared.
+        language, bert_layer: folder of the language model, and its layer, whose vectors of words are compared.
     """
     known = corpus.categories()
     sounds = [features.sounds[row] for row in held_out(features.sounds, gallery)]
@@ -129,7 +129,7 @@ def told_of_corpus(
         heard=(joints[HEARS], held.embeddings(HEARS), f"the joint space of {HEARS} (compact retrain)"),
         seen=(joints[SEES], torch.stack([frames[kind] for kind in held.kinds]), f"that of {SEES} (compact retrain)"),
         near=(texts, threshold(texts, pairs), f"the joint space of {HEARS} (compact retrain)"),
-        bert=(BertScorer(str(language), BERT_LAYER), f"SmolLM2-135M-Instruct, layer {BERT_LAYER}"),
+        bert=(BertScorer(str(language), bert_layer), f"SmolLM2-135M-Instruct, layer {bert_layer}"),
         judge=judge,
     )
 

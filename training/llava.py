@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import LlavaForConditionalGeneration
 
 from soundclip_demo.captioner import SMOLLM2, Captioner
 from soundclip_demo.config import DEFAULT_PROMPT
 
+from .course import Course
+
 PROMPTS = (DEFAULT_PROMPT, "Describe this sound.", "What is this?", "What makes this sound?")
 PROMPT_SHARES = (0.5, 0.2, 0.15, 0.15)
-PROJECTOR_SETTINGS = ("batch", "picture_match", "picture_steps", "match_rate", "rate", "seed")  # those of stage 1
 Batch = tuple[Tensor, list[str]]  # visual [N, n, D] and a caption for each
 
 
@@ -33,20 +34,52 @@ Batch = tuple[Tensor, list[str]]  # visual [N, n, D] and a caption for each
 class Config:
     """`*_match` steps see only words' embeddings, `*_steps` the language model's loss."""
 
-    batch: int = 16
-    picture_match: int = 800
-    picture_steps: int = 120
-    sound_match: int = 1500
-    sound_steps: int = 400
-    match_rate: float = 1e-3
-    rate: float = 5e-4
-    rank: int = 16  # of the adapter in the language model's attention
-    projector_rank: int = 64  # and in the multimodal projector, where the sound tokens enter
-    seed: int = 0
+    batch: int
+    picture_match: int
+    picture_steps: int
+    sound_match: int
+    sound_steps: int
+    match_rate: float
+    rate: float
+    rank: int  # of the adapter in the language model's attention
+    projector_rank: int  # and in the multimodal projector, where the sound tokens enter
+    seed: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where a stage's two loops leave their states.
+
+    Attributes:
+        folder: None saves nothing.
+        randoms: generators that the stage's batches are drawn with.
+    """
+
+    folder: Path | None = None
+    randoms: tuple[np.random.Generator, ...] = ()
+
+    def course(
+        self,
+        loop: str,
+        parameters: list[nn.Parameter],
+        optimiser: Optimizer,
+        schedule: LRScheduler | None = None,
+        *randoms: np.random.Generator,
+    ) -> Course:
+        """Of the loop of that name, with generators of its own."""
+        file = self.folder and self.folder / f"{loop}.safetensors"
+        weights = {str(number): weight.detach() for number, weight in enumerate(parameters)}
+        return Course(file, weights, optimiser, schedule, (*self.randoms, *randoms))
 
 
 def match_words(
-    captioner: Captioner, parameters: list[nn.Parameter], draw: Callable[[int], Batch], steps: int, config: Config
+    captioner: Captioner,
+    parameters: list[nn.Parameter],
+    draw: Callable[[int], Batch],
+    steps: int,
+    config: Config,
+    about: str = "words",
+    saved: Saved = Saved(),
 ) -> float:
     """Moves projected visual tokens towards the mean embedding of the words that name them.
 
@@ -60,8 +93,8 @@ def match_words(
     projector = captioner.llava.model.multi_modal_projector
     anchors: dict[str, Tensor] = {}
     optimiser = torch.optim.AdamW(parameters, lr=config.match_rate, weight_decay=0.0)
-    losses = []
-    for _ in (bar := tqdm(range(steps), desc="words", unit="step")):
+    course = saved.course(about, parameters, optimiser)
+    for bar in course.turns(steps, about, "step"):
         visual, texts = draw(4 * config.batch)
         for text in set(texts) - anchors.keys():
             ids = captioner.tokenizer(f" {text}", add_special_tokens=False).input_ids
@@ -76,9 +109,9 @@ def match_words(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(loss.item())
-        bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
-    return float(np.mean(losses[-max(1, steps // 10) :]))
+        course.add(loss=loss.item())
+        bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+    return _last(course)
 
 
 def write_captions(
@@ -87,14 +120,15 @@ def write_captions(
     draw: Callable[[int], Batch],
     steps: int,
     config: Config,
-    describe: str,
+    about: str,
+    saved: Saved = Saved(),
 ) -> float:
     """Trains on the language model's loss of the captions -> mean loss of the last tenth of the steps."""
     random = np.random.default_rng(config.seed)
     optimiser = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(20, steps), pct_start=0.1)
-    losses = []
-    for _ in (bar := tqdm(range(steps), desc=describe, unit="step")):
+    course = saved.course(about, parameters, optimiser, schedule, random)
+    for bar in course.turns(steps, about, "step"):
         visual, texts = draw(config.batch)
         loss = caption_loss(captioner, visual, str(random.choice(PROMPTS, p=PROMPT_SHARES)), texts)
         optimiser.zero_grad()
@@ -102,9 +136,14 @@ def write_captions(
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         schedule.step()
-        losses.append(loss.item())
-        bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
-    return float(np.mean(losses[-max(1, steps // 10) :]))
+        course.add(loss=loss.item())
+        bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+    return _last(course)
+
+
+def _last(course: Course) -> float:
+    """Mean loss of the last tenth of the steps."""
+    return float(np.mean([row["loss"] for row in course.rows[-max(1, len(course.rows) // 10) :]]))
 
 
 def caption_loss(captioner: Captioner, visual: Tensor, prompt: str, texts: list[str]) -> Tensor:
@@ -124,22 +163,21 @@ def caption_loss(captioner: Captioner, visual: Tensor, prompt: str, texts: list[
 
 def train_projector(
     llava: LlavaForConditionalGeneration, tokenizer, words: Callable[[int], Batch], captions: Callable[[int], Batch],
-    config: Config = Config(),
+    config: Config, saved: Saved = Saved(),
 ) -> dict[str, float]:
     """Stage 1: only the multimodal projector learns, on pictures. Returns the final losses."""
     torch.manual_seed(config.seed)
     captioner = Captioner(llava, tokenizer, SMOLLM2)
     llava.requires_grad_(False)
     parameters = list(llava.model.multi_modal_projector.requires_grad_(True).parameters())
-    return {
-        "words": match_words(captioner, parameters, words, config.picture_match, config),
-        "captions": write_captions(captioner, parameters, captions, config.picture_steps, config, "pictures"),
-    }
+    matching = match_words(captioner, parameters, words, config.picture_match, config, "words of pictures", saved)
+    writing = write_captions(captioner, parameters, captions, config.picture_steps, config, "pictures", saved)
+    return {"words": matching, "captions": writing}
 
 
 def train_adapter(
     llava: LlavaForConditionalGeneration, tokenizer, words: Callable[[int], Batch], captions: Callable[[int], Batch],
-    config: Config = Config(),
+    config: Config, saved: Saved = Saved(),
 ) -> tuple[PeftModel, dict[str, float]]:
     """Stage 2: a LoRA adapter learns on sound tokens; everything under it stays as it is."""
     torch.manual_seed(config.seed)
@@ -157,11 +195,10 @@ def train_adapter(
     captioner = Captioner(llava, tokenizer, SMOLLM2)  # peft has put the adapter into the model itself
     trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
     entering = [p for name, p in trained.items() if "multi_modal_projector" in name]
-    losses = {
-        "words": match_words(captioner, entering, words, config.sound_match, config),
-        "captions": write_captions(captioner, list(trained.values()), captions, config.sound_steps, config, "sounds"),
-    }
-    return adapted, losses
+    matching = match_words(captioner, entering, words, config.sound_match, config, "words of sounds", saved)
+    everything = list(trained.values())
+    writing = write_captions(captioner, everything, captions, config.sound_steps, config, "sounds", saved)
+    return adapted, {"words": matching, "captions": writing}
 
 
 def save_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict) -> None:
@@ -169,16 +206,3 @@ def save_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict)
     file.parent.mkdir(parents=True, exist_ok=True)
     state = llava.model.multi_modal_projector.state_dict()
     save_file({k: v.half().contiguous() for k, v in state.items()}, file, {"card": json.dumps(card)})
-
-
-def resume_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict) -> dict | None:
-    """Loads an earlier run's multimodal projector -> its card; None where data or settings differ."""
-    if not file.exists():
-        return None
-    with safe_open(file, "pt") as saved:
-        found = json.loads((saved.metadata() or {}).get("card", "{}"))
-        if any(found.get(key) != card[key] for key in ("data", "training")):
-            return None
-        state = {name: saved.get_tensor(name).float() for name in saved.keys()}
-    llava.model.multi_modal_projector.load_state_dict(state)
-    return found

@@ -11,26 +11,28 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from soundclip_demo.encoders.whisperclip import Fusion, load_fusion
 from soundclip_demo.projection import Projector
 
+from .course import Course
 from .features import Features
-from .losses import TEMPERATURE, info_nce
+from .losses import info_nce
 from .pairs import balance, draw, mixed, rows_of
 
 
 @dataclass(frozen=True)
 class Config:
-    epochs: int = 60
-    batch: int = 256
-    rate: float = 1e-3
-    weight_decay: float = 1e-2
-    dropout: float = 0.3
-    temperature: float = TEMPERATURE
-    mix: float = 0.5  # share of the pairs that are mixed with another
-    seed: int = 0
+    """`mix` is the share of the pairs that are mixed with another."""
+
+    epochs: int
+    batch: int
+    rate: float
+    weight_decay: float
+    dropout: float
+    temperature: float
+    mix: float
+    seed: int
 
 
 class Whisper(nn.Module):
@@ -62,12 +64,13 @@ def build(encoder: str, heard: Tensor, width: int, config: Config) -> tuple[nn.M
 
 
 def train(
-    encoder: str, features: Features, targets: dict[str, Tensor], config: Config = Config()
+    encoder: str, features: Features, targets: dict[str, Tensor], config: Config, saved: Path | None = None
 ) -> tuple[nn.Module, Projector, list[dict[str, float]]]:
     """Trains on the train split and keeps the epoch with the lowest validation loss.
 
     Args:
         targets: tokens [n, D] of the pictures of each category.
+        saved: file of the state that a run which was killed left behind, or of the one that this run may leave.
 
     Returns:
         Fusion, projector and the curve: for each epoch `train` and `validation` loss.
@@ -91,8 +94,8 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, max(20, steps), pct_start=0.1)
     held_out = torch.from_numpy(np.asarray(stored[validation_rows, 0])).float()
 
-    best, curve = None, []
-    for _ in tqdm(range(config.epochs), desc=f"projector {encoder}", unit="epoch"):
+    course = Course(saved, model.state_dict(), optimiser, schedule, [random])
+    for _ in course.turns(config.epochs, f"projector {encoder}", "epoch"):
         model.train()
         losses = []
         for _ in range(len(train_rows) // batch):
@@ -112,11 +115,9 @@ def train(
             token = projector(fusion(held_out))
             pictures = draw(tokens, validation_groups, np.random.default_rng(config.seed))
             validation = info_nce(token, pictures, torch.from_numpy(validation_groups), config.temperature).item()
-        curve.append({"train": float(np.mean(losses)), "validation": validation})
-        if best is None or validation < best[0]:
-            best = (validation, {k: v.clone() for k, v in model.state_dict().items()})
-    model.load_state_dict(best[1])
-    return fusion.eval(), projector.eval(), curve
+        course.add(train=float(np.mean(losses)), validation=validation)
+    model.load_state_dict(course.best)
+    return fusion.eval(), projector.eval(), course.rows
 
 
 def save(folder: Path, encoder: str, fusion: nn.Module, projector: Projector, card: dict) -> None:

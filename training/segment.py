@@ -22,6 +22,7 @@ from tqdm import tqdm
 from soundclip_demo import clips
 from soundclip_demo.config import WINDOW_SECONDS, SoundLimits
 
+from . import whole
 from .videos import Video, videos
 
 MOST = 20
@@ -61,7 +62,7 @@ def cut_all(found: Iterable[Video], out: Path, most: int = MOST, seed: int = 0) 
     for video in tqdm(list(found), desc="videos", unit="video"):
         file = out / "videos" / f"{video.id}.json"
         if not file.exists():
-            _write(file, json.dumps(asdict(_cut(video, out / "clips", most, seed))))
+            whole.write(file, json.dumps(asdict(_cut(video, out / "clips", most, seed))))
         about = json.loads(file.read_text())
         records.append(Record(**about | {"segments": tuple(Segment(**row) for row in about["segments"])}))
     _write_list(out, records)
@@ -170,12 +171,6 @@ def _write_list(out: Path, records: list[Record]) -> None:
         writer.writeheader()
         writer.writerows(lines)
     partial.replace(out / "segments.csv")
-
-
-def _write(file: Path, text: str) -> None:
-    partial = file.with_suffix(".part")
-    partial.write_text(text)
-    partial.replace(file)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,17 @@ import csv
 import io
 import json
 import os
+import time
 import zlib
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.optim import Optimizer
+
+EVERY = 30.0  # seconds from one saved state to the next: the most that a kill can take
 
 
 def save(file: Path, tensors: dict[str, Tensor], about: dict) -> None:
@@ -39,6 +44,43 @@ def load(file: Path) -> tuple[dict[str, Tensor], dict]:
     if not whole:
         raise ValueError(_damaged(file))
     return tensors, about
+
+
+def pack(weights: dict[str, Tensor], optimiser: Optimizer, best: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights, what the optimiser keeps of each, and the best epoch's weights, by names that `unpack` knows."""
+    found = {f"model.{name}": value for name, value in weights.items()}
+    for number, kept in optimiser.state_dict()["state"].items():
+        found |= {f"optimiser.{number}.{key}": value for key, value in kept.items()}
+    return found | {f"best.{name}": value for name, value in best.items()}
+
+
+def unpack(tensors: dict[str, Tensor], weights: dict[str, Tensor], optimiser: Optimizer) -> dict[str, Tensor]:
+    """Fills weights and optimiser from what `pack` gave -> the best epoch's weights."""
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    for name, value in part("model.").items():
+        weights[name].copy_(value)
+    for number, weight in enumerate(each for group in optimiser.param_groups for each in group["params"]):
+        for key, value in part(f"optimiser.{number}.").items():
+            # Laid out in memory as the weight is: another order of the same sums would round otherwise.
+            optimiser.state[weight][key] = value if key == "step" else torch.empty_like(weight).copy_(value)
+    return part("best.")
+
+
+class Pace:
+    """Says when it is time to save again."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return False
+        self._last = now
+        return True
 
 
 def _damaged(file: Path) -> str:

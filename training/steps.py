@@ -1,16 +1,17 @@
-"""The steps of the recipe: what each reads, what it writes, and its card. Each can be run alone, in this order."""
+"""The steps of the recipe: what each reads and writes, and its card. `recipe.py` runs them."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
 from soundclip_demo import gallery_build, vision, weights
 from soundclip_demo import llava as compact_llava
@@ -24,9 +25,10 @@ from soundclip_demo.parts import Parts
 from soundclip_demo.projection import Projector
 from soundclip_demo.suites import SUITES, Space, llava_spec
 
-from . import captioned, cards, corpus, encoders, evaluate, features, held_out, llava, projector, report, targets
+from . import captioned, cards, corpus, encoders, evaluate, features, held_out, llava, projector, report, targets, whole
 from .batches import Pictures, Sounds
 from .families import FAMILIES
+from .filling import Filling
 from .jsonlines import Lines
 
 NOTE = (
@@ -72,52 +74,53 @@ def show_corpus(folders: Folders) -> None:
         print(f"{split:10} {count:5} sounds {len(recordings):5} recordings {len(kinds):4} categories")
 
 
-def make_features(folders: Folders) -> None:
-    features.compute(folders.corpus, folders.work, folders.checkpoints)
+def make_features(folders: Folders, config: features.Config, unfinished: Path) -> None:
+    features.compute(folders.corpus, folders.work, folders.checkpoints, config, unfinished)
 
 
-def embed_gallery(folders: Folders) -> None:
-    """Tokens and map of the bundled clips, from their posters."""
+def embed_gallery(folders: Folders, _: None, unfinished: Path) -> None:
+    """Tokens of the bundled clips, from their posters."""
     folder = folders.assets / "gallery"
-    rows = corpus.rows(folder / "clips.csv")
-    tower = _tower(folders)
-    tokens = [tower.look([Image.open(folder / row["poster"])])[0][0] for row in rows]
-    gallery_build.embed(folder, torch.stack(tokens).half().numpy(), "Bundled gallery", NOTE, folders.space())
+    rows, tower = corpus.rows(folder / "clips.csv"), _tower(folders)
+    filling = Filling(unfinished, "gallery", [row["poster"] for row in rows])
+    tokens = filling.array("tokens", (len(rows), tower.config.hidden_size))
+    for i in tqdm(range(filling.done, len(rows)), desc="gallery", unit="clip"):
+        tokens[i] = tower.look([Image.open(folder / rows[i]["poster"])])[0][0].half().numpy()
+        filling.keep(i + 1)
+    gallery_build.embed(folder, tokens, "Bundled gallery", NOTE, folders.space())
 
 
-def fit_atlas(folders: Folders) -> None:
-    """The map of the bundled clips alone."""
+def fit_atlas(folders: Folders, *_: object) -> None:
+    """The map of the bundled clips."""
     gallery_build.draw_map(folders.assets / "gallery")
 
 
-def train_encoders(folders: Folders) -> None:
+def train_encoders(folders: Folders, config: encoders.Config, unfinished: Path) -> None:
     """The four encoders that are trained here, and what they give for every sound."""
     data = folders.features()
     pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
     facing = encoders.partners(pictured, corpus.categories(), _words())
     for name, family in FAMILIES.items():
-        began = time.perf_counter()
-        config = encoders.Config()
-        tower, joint, curve = encoders.train(name, data, pictured, facing, config)
-        card = _card(folders, "encoder", began) | {
-            "training": asdict(config) | {"epochs": family.epochs, "rate": family.rate, "pairs": family.pairs},
+        saved = unfinished / f"{name}.safetensors"
+        tower, joint, curve = encoders.train(name, data, pictured, facing, config, saved)
+        card = _card(folders, "encoder") | {
+            "training": asdict(config) | {"pairs": family.pairs},
             "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
         }
         encoders.save(folders.checkpoints, name, tower, joint, card)
         kept = checkpoint.retrained(family.kind, folders.checkpoints / f"{name}.safetensors")  # in float16
-        encoders.embed(name, kept, data)
+        encoders.embed(name, kept, data, unfinished)
 
 
-def train_projectors(folders: Folders) -> None:
+def train_projectors(folders: Folders, config: projector.Config, unfinished: Path) -> None:
     """One projector an encoder, with WhisperCLIP's fusion."""
     data = folders.features()
     pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
     for encoder in ENCODERS:
-        began = time.perf_counter()
         data.require(encoder, _spec(folders, encoder))
-        config = projector.Config()
-        fusion, trained, curve = projector.train(encoder, data, pictured, config)
-        card = _card(folders, "projector", began) | {
+        saved = unfinished / f"{encoder}.safetensors"
+        fusion, trained, curve = projector.train(encoder, data, pictured, config, saved)
+        card = _card(folders, "projector") | {
             "encoder_spec": _spec(folders, encoder),
             "training": asdict(config),
             "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
@@ -125,31 +128,28 @@ def train_projectors(folders: Folders) -> None:
         projector.save(folders.checkpoints, encoder, fusion, trained, card)
 
 
-def train_llava(folders: Folders) -> None:
+def train_llava(folders: Folders, config: llava.Config, unfinished: Path) -> None:
     """The multimodal projector on pictures, then the adapter on sound tokens of every encoder and mode."""
-    began = time.perf_counter()
-    data, config = folders.features(), llava.Config()
-    language = weights.ensure("language", default_cache())
-    model, tokenizer = compact_llava.assemble(_tower(folders), language)
-    pictures = Pictures(data, folders.corpus, config.seed)
-    out = folders.checkpoints / "llava"
-    file, about = out / "multi_modal_projector.safetensors", _card(folders, "llava", began)
-    about["training"] = {name: getattr(config, name) for name in llava.PROJECTOR_SETTINGS}
-    if (first := llava.resume_projector(model, file, about)) is None:
-        losses = llava.train_projector(model, tokenizer, pictures.words, pictures.captions, config)
-        first = about | {"losses": losses, "minutes": _minutes(began)}
-        llava.save_projector(model, file, first)
-    sounds = Sounds(data, load_models(folders), folders.corpus, pictures, config.seed)
-    adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config)
+    data, models = folders.features(), load_models(folders)
+    torch.manual_seed(config.seed)  # of the fresh multimodal projector
+    model, tokenizer = compact_llava.assemble(_tower(folders), weights.ensure("language", default_cache()))
+    card = _card(folders, "llava") | {"training": asdict(config)}
+    out, random = folders.checkpoints / "llava", np.random.default_rng(config.seed)
+    pictures = Pictures(data, folders.corpus, random)
+    saved = llava.Saved(unfinished, (random,))
+    first = llava.train_projector(model, tokenizer, pictures.words, pictures.captions, config, saved)
+    llava.save_projector(model, out / "multi_modal_projector.safetensors", card | {"losses": first})
+    random = np.random.default_rng(config.seed)
+    sounds = Sounds(data, models, Lines(unfinished / "described.jsonl"), pictures, random)
+    saved = llava.Saved(unfinished, (random,))
+    adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config, saved)
     adapted.half().save_pretrained(out / "adapter")
     (out / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form; the card below is filled in
-    card = _card(folders, "llava", began) | {
-        "training": asdict(config), "losses": {"pictures": first["losses"], "sounds": second}
-    }
-    (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    card |= {"losses": {"pictures": first, "sounds": second}}
+    whole.write(out / "card.json", json.dumps(card, indent=1) + "\n")
 
 
-def run_evaluation(folders: Folders) -> None:
+def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path) -> None:
     """Measures on the test split, writes `results/compact.json` and prints the tables."""
     config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
     gallery, models, data = folders.gallery(), load_models(folders), folders.features()
@@ -157,14 +157,15 @@ def run_evaluation(folders: Folders) -> None:
     joints = {name: joint() for name, joint in opened.items() if joint}
     held = held_out.of_corpus(data, {name: head for name, (head, _) in models.items()}, joints, gallery)
     language = weights.ensure("language", default_cache())
-    told = held_out.told_of_corpus(data, held, joints, gallery, language)
+    told = held_out.told_of_corpus(data, held, joints, gallery, language, settings.bert_layer)
     parts = Parts(config)
     writers = {
-        name: captioned.Writer(partial(parts.captioner, name), llava_spec(config, name), captioned.TOKENS)
+        name: captioned.Writer(partial(parts.captioner, name), llava_spec(config, name), settings.tokens)
         for name in PROTOCOLS
     }
     captions = captioned.Captions(writers, Lines(folders.work / "captions.jsonl"))
-    results = evaluate.measure(held, {name: trained for name, (_, trained) in models.items()}, captions, told)
+    projectors = {name: trained for name, (_, trained) in models.items()}
+    results = evaluate.measure(held, projectors, captions, told, Lines(unfinished / "measured.jsonl"))
     evaluate.save(results, folders.assets / "results" / "compact.json")
     cards.write(folders.checkpoints, results)
     for shown in (report.summary(results), *report.tables(results)):
@@ -189,16 +190,6 @@ def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor],
     }
 
 
-RECIPE: tuple[tuple[str, Callable[[Folders], None]], ...] = (
-    ("features", make_features),
-    ("gallery", embed_gallery),
-    ("encoder", train_encoders),
-    ("projector", train_projectors),
-    ("llava", train_llava),
-    ("evaluate", run_evaluation),
-)
-
-
 def _tower(folders: Folders) -> vision.EfficientNetLite:
     statistics = folders.checkpoints / "vision-statistics.safetensors"
     return vision.load(weights.ensure("vision", default_cache()), statistics)
@@ -216,27 +207,6 @@ def _spec(folders: Folders, encoder: str) -> str:
     return {"whisper": whisper.SPEC, "whisperclip": whisperclip.SPEC}[encoder].hash
 
 
-def _card(folders: Folders, step: str, began: float) -> dict:
+def _card(folders: Folders, step: str) -> dict:
     """What every checkpoint says of itself, beside its own settings."""
-    return {
-        "data": corpus.fingerprint(folders.corpus),
-        "command": f"python -m training {step} --corpus DIR",
-        "minutes": _minutes(began),
-    }
-
-
-def _minutes(began: float) -> float:
-    return round((time.perf_counter() - began) / 60, 1)
-
-
-def run_recipe(folders: Folders) -> None:
-    """Every step, with the minutes each took in `results/recipe.json`."""
-    minutes = {}
-    for name, step in RECIPE:
-        began = time.perf_counter()
-        print(f"== {name}")
-        step(folders)
-        minutes[name] = _minutes(began)
-    file = folders.assets / "results" / "recipe.json"
-    file.write_text(json.dumps({"minutes": minutes, "threads": torch.get_num_threads()}, indent=1) + "\n")
-    print(json.dumps(minutes))
+    return {"data": corpus.fingerprint(folders.corpus), "command": f"python -m training {step} --corpus DIR"}
