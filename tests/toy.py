@@ -37,13 +37,15 @@ from soundclip_demo.encoders import checkpoint, whisper, whisperclip
 from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.gallery_build import save as save_gallery
 from soundclip_demo.suites import SUITES, Space
-from training import projector
+from training import projector, settings
 from training.families import FAMILIES
 
 RATE = 16_000
 WIDTH, LAYERS = 64, 2  # of the toy Whisper
 CLASSES = ("dog", "cat", "cow")
 CLIPS = 12
+PITCH = {"dog": 300, "cat": 1500, "cow": 5000}  # of the sounds of a toy corpus
+RECORDINGS, PICTURES = 12, 4  # of each category
 
 
 # Sounds
@@ -253,6 +255,11 @@ def clip_folder(folder: Path) -> Path:
     return folder
 
 
+def settings_of(kind: type, verb: str, **changes: object):
+    """The compact suite's settings of a verb, with changes."""
+    return replace(settings.read(kind, verb, "compact"), **changes)
+
+
 # Folders
 
 
@@ -261,6 +268,26 @@ def install(part: str, cache: Path, make) -> Path:
     folder = make(weights.folder(part, cache))
     hashes = {file.name: weights.sha256(file) for file in sorted(folder.iterdir()) if file.name != "manifest.json"}
     (folder / "manifest.json").write_text(json.dumps(hashes))
+    return folder
+
+
+def corpus_folder(folder: Path) -> Path:
+    """Three categories told apart by pitch; one recording in two files, and one that is silent."""
+    sounds, pictures = ["file,category,recording,source"], ["file,category,kind"]
+    for name, hertz in PITCH.items():
+        for i in range(RECORDINGS):
+            for part in range(1 + (i == 0)):
+                file = f"sounds/{name}-{i}-{part}.wav"
+                write_sound(folder / file, tone(hertz + 10 * i, 1.0) + noise(1.0, level=0.02, seed=i))
+                sounds.append(f"{file},{name},{name}/{i},toy")
+        for i in range(PICTURES):
+            (folder / "pictures").mkdir(exist_ok=True)
+            picture(100 + i + 10 * hertz).save(folder / f"pictures/{name}-{i}.png")
+            pictures.append(f"pictures/{name}-{i}.png,{name},photo")
+    write_sound(folder / "sounds" / "silent.wav", np.zeros(RATE, np.float32))
+    sounds.append("sounds/silent.wav,dog,dog/silent,toy")
+    (folder / "sounds.csv").write_text("\n".join(sounds) + "\n")
+    (folder / "pictures.csv").write_text("\n".join(pictures) + "\n")
     return folder
 
 
@@ -348,7 +375,7 @@ def _projectors(made: Workspace) -> None:
         heard[name] = encoder.spec, encoder.encode(noises(4, encoder.sample_rate)).clone()
     for name, (spec, given) in heard.items():
         torch.manual_seed(3)
-        fusion, fresh = projector.build(name, given, 1280, projector.Config())
+        fusion, fresh = projector.build(name, given, 1280, settings_of(projector.Config, "projector"))
         fresh.norm.fill_(30.0)
         if isinstance(fusion, whisperclip.Fusion):
             fusion.std.clamp_(min=0.1)  # what hardly differs between four windows would blow up rounding errors

@@ -6,10 +6,12 @@ the CLIP tower's view of each picture. `sounds.json`, `pictures.json`: which fil
 """
 
 import json
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +147,7 @@ def _compute_pictures(data: Path, out: Path, checkpoints: Path, unfinished: Path
     tower = vision.load(weights.ensure("vision", default_cache()), statistics=None)
     width = tower.config.hidden_size
     filling = Filling(unfinished, "pictures", {"files": listed, "batch": PICTURE_BATCH})
-    patches, pooled = filling.array("raw-patches", (len(files), 49, width))
+    patches = filling.array("raw-patches", (len(files), 49, width))
     pooled = filling.array("pooled", (len(files), width), np.float32)
     for i in tqdm(range(filling.done, len(files), PICTURE_BATCH), desc="pictures", unit="batch"):
         images = [Image.open(file) for file in files[i : i + PICTURE_BATCH]]
@@ -198,8 +200,16 @@ _ends: dict[str, FrontEnd] = {}  # of a worker process
 
 
 def _start_worker(names: list[str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _ends.update({name: end for name, end in front_ends().items() if name in names})
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for ever."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _run_front_ends(task: tuple[Path, int, int]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import toy
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,7 +32,7 @@ SIZES = {
 def small() -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, (config, _) in SIZES.items():
-            patch.setitem(FAMILIES, name, replace(FAMILIES[name], config=config, epochs=24, rate=3e-3))
+            patch.setitem(FAMILIES, name, replace(FAMILIES[name], config=config))
         yield
 
 
@@ -71,7 +72,7 @@ def facing(targets: dict[str, Tensor]) -> encoders.Partners:
 
 @pytest.fixture(scope="module", params=SIZES)
 def trained(request: pytest.FixtureRequest, heard: Features, targets, facing):
-    config = encoders.Config(batch=16)
+    config = toy.settings_of(encoders.Config, "encoder", batch=16, epochs=24, rate=3e-3)
     return request.param, *encoders.train(request.param, heard, targets, facing, config)
 
 
@@ -99,7 +100,7 @@ def test_an_encoder_learns(trained, heard: Features, facing: encoders.Partners) 
 
 
 def test_a_distilled_encoder_moves_towards_fixed_pictures(heard: Features, targets, facing) -> None:
-    config = encoders.Config(batch=16)
+    config = toy.settings_of(encoders.Config, "encoder", batch=16, epochs=24, rate=3e-3)
     joint = encoders.train("wav2clip", heard, targets, facing, config)[1]
     tokens = torch.cat(facing.picture)
     spread = joint["picture"].linear(joint["picture"].norm(tokens)).var(0)
@@ -111,7 +112,7 @@ def test_a_distilled_encoder_moves_towards_fixed_pictures(heard: Features, targe
 
 
 def test_training_is_repeatable_and_blind_to_the_test_split(heard: Features, targets, facing, tmp_path: Path) -> None:
-    config = encoders.Config(batch=16)
+    config = toy.settings_of(encoders.Config, "encoder", batch=16, epochs=24, rate=3e-3)
     spoilt = np.array(heard.inputs("wav2clip"))
     spoilt[of_split(heard, "test")[0]] = np.nan
     np.save(tmp_path / "wav2clip-inputs.npy", spoilt)
@@ -127,7 +128,7 @@ def test_saved_opened_and_embedded(trained, heard: Features, tmp_path: Path) -> 
     name, tower, joint, _ = trained
     encoders.save(tmp_path, name, tower, joint, {"data": "toy"})
     opened = checkpoint.retrained(FAMILIES[name].kind, tmp_path / f"{name}.safetensors")
-    encoders.embed(name, opened, heard, batch=7)
+    encoders.embed(name, opened, heard, tmp_path, batch=7)
     stored = heard.heard(name)
     assert stored.shape == (len(heard.sounds), 2, 16)
     inputs = torch.from_numpy(heard.inputs(name)[:3, 1].astype(np.float32))

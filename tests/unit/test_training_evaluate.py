@@ -162,10 +162,10 @@ def test_captions_written_in_batches_are_those_of_the_page(workspace: toy.Worksp
     tokens = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
 
     def streamed(one: torch.Tensor) -> str:
-        texts: Sequence[str] = list(captioner.stream(one[None], DEFAULT_PROMPT, captioned.TOKENS))
+        texts: Sequence[str] = list(captioner.stream(one[None], DEFAULT_PROMPT, 48))
         return texts[-1]
 
-    written = captioned.write(captioner, tokens, captioned.TOKENS)
+    written = captioned.write(captioner, tokens, 48)
     assert len(set(written)) == 3
     for caption, one in zip(written, tokens, strict=True):
         text = streamed(one)

@@ -13,6 +13,10 @@ PROMPT = "What is this?"
 TEXTS = ["A dog makes a sound.", "A cat.", "A cow makes a sound, and a dog."]
 
 
+def settings(**changes: float) -> llava.Config:
+    return toy.settings_of(llava.Config, "llava", batch=3, match_rate=1e-2, rate=1e-2, **changes)
+
+
 @pytest.fixture
 def fresh(workspace: toy.Workspace) -> Captioner:
     """A toy captioner that a test may train."""
@@ -55,7 +59,7 @@ def loss_of(captioner: Captioner) -> float:
 def test_stage_one_changes_the_projector_alone(fresh: Captioner) -> None:
     before = {name: value.clone() for name, value in fresh.llava.state_dict().items()}
     began = loss_of(fresh)
-    config = llava.Config(batch=3, picture_match=10, picture_steps=15, match_rate=1e-2, rate=1e-2)
+    config = settings(picture_match=10, picture_steps=15)
     losses = llava.train_projector(fresh.llava, fresh.tokenizer, draw, draw, config)
     assert losses.keys() == {"words", "captions"}
     assert loss_of(fresh) < began - 0.2
@@ -75,8 +79,8 @@ def test_matching_words_moves_tokens_to_their_words(fresh: Captioner) -> None:
         return torch.cdist(fresh.llava.model.multi_modal_projector(named(3)[0])[:, 0], goals).argmin(1).tolist()
 
     parameters = list(fresh.llava.model.multi_modal_projector.parameters())
-    first = llava.match_words(fresh, parameters, named, 1, llava.Config(batch=3, match_rate=1e-2))
-    last = llava.match_words(fresh, parameters, named, 40, llava.Config(batch=3, match_rate=1e-2))
+    first = llava.match_words(fresh, parameters, named, 1, settings())
+    last = llava.match_words(fresh, parameters, named, 40, settings())
     assert last < 0.5 * first
     assert nearest() == [0, 1, 2]
 
@@ -86,7 +90,7 @@ def test_stage_two_trains_an_adapter_that_the_product_opens(
 ) -> None:
     began = loss_of(fresh)
     before = {name: value.clone() for name, value in fresh.llava.state_dict().items()}
-    config = llava.Config(batch=3, sound_match=5, sound_steps=12, match_rate=1e-2, rate=1e-2, rank=4, projector_rank=8)
+    config = settings(sound_match=5, sound_steps=12, rank=4, projector_rank=8)
     adapted, losses = llava.train_adapter(fresh.llava, fresh.tokenizer, draw, draw, config)
     assert losses["captions"] < began - 0.2
     now = loss_of(Captioner(adapted.get_base_model(), fresh.tokenizer, SMOLLM2))
@@ -108,19 +112,3 @@ def test_stage_two_trains_an_adapter_that_the_product_opens(
     frozen = compact_llava.load(toy.tower(), weights.folder("language", workspace.cache), tmp_path)
     opened = adapter.tuned(frozen, tmp_path)
     assert loss_of(opened) == pytest.approx(now, abs=0.01)
-
-
-def test_a_saved_projector_is_taken_up_again_only_for_the_same_data(
-    fresh: Captioner, workspace: toy.Workspace, tmp_path
-) -> None:
-    file, card = tmp_path / "new" / "p.safetensors", {"data": "a", "training": {"seed": 0}}
-    other = toy.captioner(weights.folder("language", workspace.cache)).llava
-    assert llava.resume_projector(other, file, card) is None
-    with torch.no_grad():
-        fresh.llava.model.multi_modal_projector.linear_1.weight.add_(1)
-    llava.save_projector(fresh.llava, file, card | {"losses": {"words": 1.0}})
-    for changed in ({"data": "b"}, {"training": {"seed": 1}}):
-        assert llava.resume_projector(other, file, card | changed) is None
-    assert llava.resume_projector(other, file, card)["losses"] == {"words": 1.0}
-    wanted = fresh.llava.model.multi_modal_projector.linear_1.weight
-    torch.testing.assert_close(other.model.multi_modal_projector.linear_1.weight, wanted, atol=1e-3, rtol=1e-3)

@@ -85,9 +85,13 @@ def separable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Features, dict[
 WITHOUT_TOWER = ("whisper", "whisperclip")
 
 
+def config(epochs: int, seed: int = 0) -> projector.Config:
+    return toy.settings_of(projector.Config, "projector", epochs=epochs, batch=16, seed=seed)
+
+
 @pytest.fixture(scope="module", params=WITHOUT_TOWER)
 def trained(request: pytest.FixtureRequest, separable):
-    return request.param, *projector.train(request.param, *separable, projector.Config(epochs=6, batch=16))
+    return request.param, *projector.train(request.param, *separable, config(6))
 
 
 @torch.inference_mode()
@@ -127,11 +131,10 @@ def test_the_best_epoch_is_kept(trained, separable) -> None:
 
 
 def test_training_is_repeatable(separable) -> None:
-    config = projector.Config(epochs=3, batch=16)
-    first, second = (projector.train("whisper", *separable, config)[1:] for _ in range(2))
+    first, second = (projector.train("whisper", *separable, config(3))[1:] for _ in range(2))
     assert first[1] == second[1]
     assert all(torch.equal(a, b) for a, b in zip(first[0].parameters(), second[0].parameters(), strict=True))
-    other = projector.train("whisper", *separable, projector.Config(epochs=3, batch=16, seed=1))
+    other = projector.train("whisper", *separable, config(3, seed=1))
     assert other[2] != first[1]
 
 
@@ -140,10 +143,9 @@ def test_test_recordings_are_never_looked_at(separable, tmp_path: Path) -> None:
     spoilt = np.array(features.heard("whisper"))
     spoilt[[i for i, sound in enumerate(features.sounds) if sound.split == "test"]] = np.nan
     blind = stored(tmp_path, features.sounds, spoilt)
-    config = projector.Config(epochs=1, batch=16)
     assert (
-        projector.train("whisperclip", blind, targets, config)[2]
-        == projector.train("whisperclip", features, targets, config)[2]
+        projector.train("whisperclip", blind, targets, config(1))[2]
+        == projector.train("whisperclip", features, targets, config(1))[2]
     )
 
 

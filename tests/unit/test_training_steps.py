@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,65 +16,53 @@ from soundclip_demo.encoders import ENCODERS, checkpoint
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import PROTOCOLS, Setting
 from soundclip_demo.results import analyze
-from training import captioned, corpus, evaluate, features, held_out, llava, projector, report, steps
+from training import corpus, encoders, evaluate, manifest, projector, report, steps, verbs
 from training.__main__ import main
 from training.families import FAMILIES
 
-PITCH = {"dog": 300, "cat": 1500, "cow": 5000}
-RECORDINGS = 12
-PICTURES = 4
+SHORT = """
+encoder = {epochs = 2}
+projector = {epochs = 6, batch = 8}
+evaluate = {tokens = 6, bert_layer = 1}
 
-
-def make_corpus(folder: Path) -> Path:
-    """Three categories told apart by pitch; one recording in two files, and one that is silent."""
-    sounds, pictures = ["file,category,recording,source"], ["file,category,kind"]
-    for name, hertz in PITCH.items():
-        for i in range(RECORDINGS):
-            for part in range(1 + (i == 0)):
-                file = f"sounds/{name}-{i}-{part}.wav"
-                toy.write_sound(folder / file, toy.tone(hertz + 10 * i, 1.0) + toy.noise(1.0, level=0.02, seed=i))
-                sounds.append(f"{file},{name},{name}/{i},toy")
-        for i in range(PICTURES):
-            (folder / "pictures").mkdir(exist_ok=True)
-            toy.picture(100 + i + 10 * hertz).save(folder / f"pictures/{name}-{i}.png")
-            pictures.append(f"pictures/{name}-{i}.png,{name},photo")
-    toy.write_sound(folder / "sounds" / "silent.wav", np.zeros(toy.RATE, np.float32))
-    sounds.append("sounds/silent.wav,dog,dog/silent,toy")
-    (folder / "sounds.csv").write_text("\n".join(sounds) + "\n")
-    (folder / "pictures.csv").write_text("\n".join(pictures) + "\n")
-    return folder
+[llava]
+batch = 2
+picture_match = 3
+picture_steps = 3
+sound_match = 3
+sound_steps = 3
+rank = 2
+projector_rank = 2
+"""
 
 
 @pytest.fixture(scope="module")
 def folders(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) -> steps.Folders:
     """Every step run once with toy weights and a few steps each."""
     root = tmp_path_factory.mktemp("recipe")
-    made = steps.Folders(make_corpus(root / "corpus"), root / "work", root / "assets")
+    made = steps.Folders(toy.corpus_folder(root / "corpus"), root / "work", root / "assets")
     # Neither tokens nor map: the recipe makes them.
     shutil.copytree(workspace.gallery, made.assets / "gallery", ignore=shutil.ignore_patterns("*.npy", "gallery.json"))
-    short_projector = projector.Config(epochs=6, batch=8)
-    short_llava = llava.Config(
-        batch=2, picture_match=3, picture_steps=3, sound_match=3, sound_steps=3, rank=2, projector_rank=2
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
-        for name, family in FAMILIES.items():
-            patch.setitem(FAMILIES, name, replace(family, epochs=2))
-        patch.setattr(projector, "Config", lambda: short_projector)
-        patch.setattr(llava, "Config", lambda: short_llava)
-        patch.setattr(captioned, "TOKENS", 6)
-        patch.setattr(held_out, "BERT_LAYER", 1)
-        options = ["--corpus", str(made.corpus), "--work", str(made.work), "--assets", str(made.assets)]
-        assert main(["recipe", "compact", *options]) == 0
+        assert main(["recipe", "compact", *options(made)]) == 0
     return made
+
+
+def options(folders: steps.Folders) -> list[str]:
+    """Of every verb; a few steps each."""
+    config = folders.work.with_name("short.toml")
+    config.write_text(SHORT)
+    given = {"corpus": folders.corpus, "work": folders.work, "assets": folders.assets, "config": config}
+    return [word for name, path in given.items() for word in (f"--{name}", str(path))]
 
 
 def test_features_belong_to_the_sounds_they_stand_beside(folders: steps.Folders) -> None:
     made = folders.features()
     statistics = made.heard("whisper")
-    assert len(made.sounds) == len(statistics) == 3 * (RECORDINGS + 1)  # without the silent one
-    assert statistics.shape[1:] == (features.VIEWS, toy.LAYERS, 2, toy.WIDTH)
-    assert made.patches.shape == (3 * PICTURES, 49, 1280)
+    assert len(made.sounds) == len(statistics) == 3 * (toy.RECORDINGS + 1)  # without the silent one
+    assert statistics.shape[1:] == (4, toy.LAYERS, 2, toy.WIDTH)
+    assert made.patches.shape == (3 * toy.PICTURES, 49, 1280)
     for name in ENCODERS:
         assert len(made.heard(name)) == len(made.sounds)
         assert np.isfinite(made.heard(name)).all()
@@ -139,7 +127,7 @@ def test_results_are_of_held_out_recordings(folders: steps.Folders) -> None:
     tested = {s.recording for s in corpus.sounds(folders.corpus) if s.split == "test"} - {"dog/silent"}
     assert results["gallery_clips"] == toy.CLIPS
     assert results["groups"]["all"]["recordings"] == len(tested)
-    assert results["groups"]["all"]["categories"] == len(PITCH)
+    assert results["groups"]["all"]["categories"] == len(toy.PITCH)
     assert results["groups"]["all"]["chance"]["top1"] == pytest.approx(1 / 3, abs=1e-3)
     assert [(row["encoder"], row["mode"]) for row in results["settings"]] == [
         (encoder, mode)
@@ -177,19 +165,106 @@ def test_checkpoints_say_what_they_are(folders: steps.Folders) -> None:
     assert card["training"]["sound_steps"] == 3
     said = (folders.checkpoints / "README.md").read_text()
     assert said.count(data) == 2 * len(FAMILIES) + len(ENCODERS) + 2  # with joint spaces, fusion and LLaVA
-    assert list(json.loads((folders.assets / "results" / "recipe.json").read_text())["minutes"]) == [
-        name for name, _ in steps.RECIPE
-    ]
 
 
-def test_features_are_not_computed_twice_nor_used_for_another_corpus(
-    folders: steps.Folders, workspace: toy.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_manifest_says_how_each_verb_was_run(folders: steps.Folders) -> None:
+    about = {name: manifest.read(folders.work / f"manifests/{name}.json") for name in verbs.STEPS}
+    assert about["encoder"]["config"] == asdict(toy.settings_of(encoders.Config, "encoder", epochs=2))
+    assert about["projector"]["config"]["epochs"] == 6
+    assert about["gallery"]["config"] == {}
+    for name, said in about.items():
+        assert said["complete"], name
+        assert set(said["versions"]) == {"python", "torch", "transformers", "numpy"}
+        assert (said["device"], said["threads"], said["seed"]) == ("cpu", 1, said["config"].get("seed"))
+        assert said["seconds"] > 0
+    assert len({said["data"] for said in about.values()}) == len(verbs.STEPS)
+    minutes = json.loads((folders.assets / "results" / "recipe.json").read_text())["minutes"]
+    assert minutes == {name: round(said["seconds"] / 60, 1) for name, said in about.items()}
+    assert not list((folders.work / "unfinished").iterdir())
+
+
+def contents(*roots: Path) -> dict[Path, tuple[int, bytes]]:
+    files = [file for root in roots for file in root.rglob("*") if file.is_file() and file.suffix != ".lock"]
+    return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+
+def test_what_is_complete_is_left_alone(
+    folders: steps.Folders, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
-    before = {file: file.stat().st_mtime_ns for file in folders.work.iterdir()}
-    steps.make_features(folders)
-    assert {file: file.stat().st_mtime_ns for file in folders.work.iterdir()} == before
-    other = make_corpus(tmp_path / "other")
+    results = folders.assets / "results" / "recipe.json"
+    before = contents(folders.assets, folders.work)
+    monkeypatch.setattr(verbs, "STEPS", {name: replace(step, run=None) for name, step in verbs.STEPS.items()})
+    assert main(["recipe", "compact", *options(folders)]) == 0
+    after = contents(folders.assets, folders.work)
+    assert after.pop(results)[1] == before.pop(results)[1]
+    assert after == before
+    assert capsys.readouterr().out.count("is complete for this data and these settings") == len(verbs.STEPS)
+
+
+@pytest.fixture
+def copied(folders: steps.Folders, tmp_path: Path) -> steps.Folders:
+    made = replace(folders, work=tmp_path / "work", assets=tmp_path / "assets")
+    shutil.copytree(folders.work, made.work)
+    shutil.copytree(folders.assets, made.assets)
+    return made
+
+
+def test_only_what_something_changed_for_is_done_again(
+    copied: steps.Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def noted(name: str, step: verbs.Step) -> verbs.Step:
+        return replace(step, run=lambda *given: ran.append(name))
+
+    monkeypatch.setattr(verbs, "STEPS", {name: noted(name, step) for name, step in verbs.STEPS.items()})
+
+    def again(*more: str) -> list[str]:
+        ran.clear()
+        assert main(["recipe", "compact", *options(copied), *more]) == 0
+        return ran
+
+    assert again() == []
+    statistics = copied.checkpoints / "wav2clip-projector.safetensors"
+    statistics.write_bytes(statistics.read_bytes() + b" ")
+    assert again() == ["projector", "llava", "evaluate"]  # its own file, and what reads it
+    assert again() == []
+    (copied.work / "clap-embeddings.spec").unlink()
+    assert again() == ["encoder", "projector", "llava", "evaluate"]
+    assert again("--anew") == list(verbs.STEPS)
+    options(copied)
+    file = copied.work.with_name("short.toml")
+    monkeypatch.setitem(globals(), "SHORT", SHORT.replace("tokens = 6", "tokens = 7"))
+    assert again() == ["evaluate"]
+    assert "tokens = 7" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("projector = {epoch = 3}", "[projector] has unknown settings: epoch"),
+        ("[projektor]", "unknown tables: projektor"),
+        ('llava = {rate = "1e-4"}', "rate = '1e-4' should be float"),
+        ("encoder = {seed = 0.5}", "seed = 0.5 should be int"),
+        ("encoder = {seed = true}", "seed = True should be int"),
+        ("encoder =", "Invalid value"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_runs(
+    given: str, said: str, folders: steps.Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(given)
+    command = ["recipe", "compact", "--corpus", str(folders.corpus), "--config", str(config)]
+    assert main([*command, "--work", str(tmp_path / "work"), "--assets", str(tmp_path / "assets")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {config}: ")
+    assert said in error
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_features_are_not_used_for_another_corpus(folders: steps.Folders, tmp_path: Path) -> None:
+    other = toy.corpus_folder(tmp_path / "other")
     (other / "sounds.csv").write_text((other / "sounds.csv").read_text().replace("cow/3", "cow/33"))
     with pytest.raises(ValueError, match="training features"):
         replace(folders, corpus=other).features()
@@ -199,7 +274,8 @@ def test_embeddings_of_another_checkpoint_are_not_used(folders: steps.Folders, t
     made = replace(folders, work=Path(shutil.copytree(folders.work, tmp_path / "work")))
     assert steps.load_models(made).keys() == ENCODERS.keys()
     made.features().spec_file("clap").write_text("of an older training")
-    for step in (steps.load_models, steps.train_projectors):
+    config = toy.settings_of(projector.Config, "projector")
+    for step in (steps.load_models, lambda folders: steps.train_projectors(folders, config, tmp_path)):
         with pytest.raises(ValueError, match="embeddings of clap are not its own: run `python -m training encoder`"):
             step(made)
     made.features().spec_file("clap").unlink()
@@ -211,5 +287,5 @@ def test_the_count_by_split(folders: steps.Folders, capsys: pytest.CaptureFixtur
     steps.show_corpus(folders)
     lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
     assert lines.keys() == {"train", "validation", "test"}
-    assert sum(int(words[0]) for words in lines.values()) == 3 * (RECORDINGS + 1) + 1
-    assert sum(int(words[2]) for words in lines.values()) == 3 * RECORDINGS + 1
+    assert sum(int(words[0]) for words in lines.values()) == 3 * (toy.RECORDINGS + 1) + 1
+    assert sum(int(words[2]) for words in lines.values()) == 3 * toy.RECORDINGS + 1

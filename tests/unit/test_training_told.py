@@ -45,9 +45,7 @@ def against(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) 
     np.save(folder / "clap-embeddings.npy", heard[:, None].numpy())
     stored = features.Features(sounds, [], np.zeros(0), np.zeros(0), folder)
     held = held_out.of_corpus(stored, {"clap": lambda x: x}, joints, shown)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(held_out, "BERT_LAYER", 1)
-        return held_out.told_of_corpus(stored, held, joints, shown, weights.folder("language", workspace.cache))
+    return held_out.told_of_corpus(stored, held, joints, shown, weights.folder("language", workspace.cache), 1)
 
 
 def test_each_recording_has_a_reference_of_its_own(against: told.Told) -> None:
