@@ -1,8 +1,8 @@
 """Runs in processes of their own: left alone, or killed ten times on the way and then left alone.
 
 A run is killed at a random moment after it has made progress: after the first piece of work that it puts on the disk,
-in the second, or after that. So every kill finds a run that got further than the one before, and a run of more than twenty
-pieces can be killed ten times, however fast or busy the machine is.
+in the second, or after that. So every kill finds a run that got further than the one before, and a run of more than
+twenty pieces can be killed ten times, however fast or busy the machine is.
 """
 
 import multiprocessing
