@@ -2,12 +2,9 @@
 
 import json
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import connection
 from multiprocessing.queues import SimpleQueue
 from typing import Any
 
@@ -16,6 +13,7 @@ import torch
 from soundclip_demo.config import THREADS
 
 from .clip_features import Task, Work, Worker
+from .processes import end_with_parent
 
 START = "spawn"  # a fresh process: CUDA and threads do not survive a fork
 Done = tuple[Task, dict[int, str]]  # a shard that is written, and the clips of it that could not be read, by row
@@ -90,7 +88,7 @@ _worker: Worker | None = None  # of a process of the pool
 
 def _start(work: Work, seats: SimpleQueue) -> None:
     global _worker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if (gpu := seats.get()) is not None:
         torch.cuda.set_device(gpu)
     _worker = Worker(work)
@@ -98,9 +96,3 @@ def _start(work: Work, seats: SimpleQueue) -> None:
 
 def _run(task: Task) -> dict[int, str]:
     return _worker(task)
-
-
-def _end_with_parent() -> None:
-    """A pool's process waits for ever once its parent was killed, or goes on beside the next run's."""
-    connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)

@@ -6,12 +6,10 @@ the CLIP tower's view of each picture. `sounds.json`, `pictures.json`: which fil
 """
 
 import json
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +28,7 @@ from soundclip_demo.errors import UserError
 
 from . import augment, corpus, families, whole
 from .filling import Filling
+from .processes import end_with_parent
 
 PICTURE_BATCH = 4  # larger batches leave the cache and are slower on two cores
 WHISPER = "whisper-statistics"
@@ -200,16 +199,9 @@ _ends: dict[str, FrontEnd] = {}  # of a worker process
 
 
 def _start_worker(names: list[str]) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
     _ends.update({name: end for name, end in front_ends().items() if name in names})
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for ever."""
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _run_front_ends(task: tuple[Path, int, int]) -> dict[str, np.ndarray]:

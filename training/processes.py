@@ -1,9 +1,11 @@
 """One process or several under `torchrun`: who this one is, where it computes, and what the others have."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection, parent_process
 
 import torch
 from torch import Tensor
@@ -45,6 +47,19 @@ def joined() -> Iterator[Processes]:
     finally:
         if count > 1:
             dist.destroy_process_group()
+
+
+def end_with_parent() -> None:
+    """Ends this process, one of a pool, with the one that started it.
+
+    Otherwise it would wait for ever once that was killed, or go on beside the next run's.
+    """
+
+    def wait() -> None:
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def gather(values: Tensor) -> Tensor:
