@@ -255,9 +255,9 @@ def clip_folder(folder: Path) -> Path:
     return folder
 
 
-def settings_of(kind: type, verb: str, **changes: object):
-    """The compact suite's settings of a verb, with changes."""
-    return replace(settings.read(kind, verb, "compact"), **changes)
+def settings_of(kind: type, verb: str, suite: str = "compact", **changes: object):
+    """A suite's settings of a verb, with changes."""
+    return replace(settings.read(kind, verb, suite), **changes)
 
 
 # Folders

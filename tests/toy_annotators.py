@@ -2,18 +2,14 @@
 
 import json
 import re
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from training import annotate
 from training.annotators import Annotators
 from training.ave2 import DIMENSIONS, Alignment
-from training.own_clips import clips_of
 from training.scoring import Question, fields
 
 
@@ -51,8 +47,3 @@ class Mind(Slow):
 def annotators(seconds: float = 0.0) -> Annotators:
     names = {"video": "eye@1", "sound": "ear@2", "scorer": "mind@3"}
     return Annotators(names, lambda: Eye(seconds), lambda: Ear(seconds), lambda: Mind(seconds))
-
-
-if __name__ == "__main__":
-    print("ready", flush=True)
-    annotate.run(clips_of(Path(sys.argv[1]), None), Path(sys.argv[2]), annotators(0.02))

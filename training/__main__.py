@@ -3,8 +3,11 @@
 import argparse
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from soundclip_demo.errors import UserError
+
+from . import settings
 
 # Group -> verb -> the module that runs it, and what it does.
 VERBS = {
@@ -53,11 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         if name in arguments[:1]:  # the others' modules need not be imported
             runs = import_module(f".{module}", __package__)
             runs.add_arguments(verb)
+            if name in settings.FLAGGED:
+                verb.add_argument("--config", type=Path, help=f"TOML file whose table [{name}] has any of these")
     args = parser.parse_args(arguments)
     from soundclip_demo.parts import NotReady
     from soundclip_demo.weights import WeightsError
 
     try:
+        if args.verb in settings.FLAGGED and args.config:  # what is given on the command line counts more
+            args = parser.parse_args([args.verb, *settings.flags(args.verb, args.config), *arguments[1:]])
         return runs.main(args)
     except (OSError, ValueError, UserError, NotReady, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,26 +7,20 @@ the line to have it tried again. `NAME.manifest.json` says what made the lines.
 """
 
 import argparse
-import json
-import platform
+import hashlib
 import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from soundclip_demo.audio import decode
 from soundclip_demo.config import limit_threads
 from soundclip_demo.errors import UserError
-from soundclip_demo.parts import NotReady
-from soundclip_demo.weights import WeightsError
 
 from . import annotators as annotation
-from . import ave2
+from . import ave2, manifest
 from .annotators import FRAMES, KINDS, Annotators
 from .jsonlines import Lines
 from .own_clips import Clip, clips_of, frames
@@ -89,46 +83,22 @@ def _beside(out: Path, ending: str) -> Path:
     return out.with_name(f"{out.stem}.{ending}")
 
 
-def _earlier(manifest: Path) -> dict:
-    try:
-        return json.loads(manifest.read_text()) if manifest.exists() else {}
-    except ValueError as error:
-        raise ValueError(f"{manifest} is damaged") from error
-
-
-def _write(manifest: Path, content: dict) -> None:
-    part = manifest.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    part.replace(manifest)
-
-
 def annotate(source: Path, clips: list[Clip], out: Path, kind: str) -> list[dict]:
     """`run` with its manifest.
 
     Raises:
-        ValueError: `out` holds lines of other models or another prompt, or is damaged.
+        ValueError: `out` holds lines of other models or another prompt, or is damaged, or another run adds to it.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    began, manifest = time.perf_counter(), _beside(out, "manifest.json")
-    with FileLock(_beside(out, "lock"), timeout=0):
-        earlier = _earlier(manifest)
-        known = earlier.get("settings", {})
-        annotators = annotation.of(kind, known.get("names") if known.get("models") == kind else None)
-        settings = {"models": kind, "names": annotators.names, "prompt": version(), "attempts": TRIES, "frames": FRAMES}
-        if known not in ({}, settings):
-            raise ValueError(f"{out} holds annotations of other models or settings: {known}, not {settings}")
-        content = {
-            "settings": settings,
-            "source": str(source),
-            "versions": {"python": platform.python_version()}
-            | {name: version_of(name) for name in ("torch", "transformers")},
-            "seconds": earlier.get("seconds", 0.0),  # of runs that reached their end
-        }
-        _write(manifest, content)
+    file = _beside(out, "manifest.json")
+    known = manifest.read(file).get("config", {})
+    annotators = annotation.of(kind, known.get("names") if known.get("models") == kind else None)
+    config = {"models": kind, "names": annotators.names, "prompt": version(), "attempts": TRIES, "frames": FRAMES}
+    if known not in ({}, config):
+        raise ValueError(f"{out} holds annotations of other models or settings: {known}, not {config}")
+    data = hashlib.sha256("\n".join(clip.id for clip in clips).encode()).hexdigest()[:12]
+    with manifest.running(file, config, data, source=str(source)) as about:
         lines = run(clips, out, annotators)
-        scored = sum("problem" not in line for line in lines)
-        seconds = round(content["seconds"] + time.perf_counter() - began, 1)
-        _write(manifest, content | {"clips": len(lines), "scored": scored, "seconds": seconds})
+        about |= {"clips": len(lines), "scored": sum("problem" not in line for line in lines)}
     return lines
 
 
@@ -147,15 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Annotates, and says what the thresholds select of the clips that have scores."""
     limit_threads()
-    try:
-        source = args.gallery or args.segments
-        lines = annotate(source, clips_of(args.gallery, args.segments), args.out, args.models)
-    except Timeout:
-        print(f"error: another run is adding to {args.out}", file=sys.stderr)
-        return 1
-    except (OSError, ValueError, UserError, NotReady, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    lines = annotate(args.gallery or args.segments, clips_of(args.gallery, args.segments), args.out, args.models)
     for line in lines:
         if "problem" in line:
             print(f"{line['id']} has no scores: {line['problem']}", file=sys.stderr)

@@ -10,28 +10,21 @@ Killed at any moment and started again, a run computes only the shards that are 
 import argparse
 import hashlib
 import json
-import platform
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from soundclip_demo import encoders
 from soundclip_demo.config import THREADS, Config, config_of
 from soundclip_demo.encoders import ENCODERS
-from soundclip_demo.parts import NotReady
 from soundclip_demo.suites import SUITES
-from soundclip_demo.weights import WeightsError
 
-from . import annotated, rows
+from . import annotated, manifest, rows
 from .annotated import Annotated
 from .ave2 import DIMENSIONS
 from .own_clips import Clip, clips_of, splits
@@ -39,8 +32,6 @@ from .rows import PICTURES
 
 if TYPE_CHECKING:
     from .engines import Engine
-
-LISTS = ("ids", "groups", "splits")
 
 
 def compute(
@@ -62,34 +53,32 @@ def compute(
 
     Raises:
         ValueError: `out` holds features of other clips or checkpoints.
-        Timeout: another run is at work on `out`.
     """
     from .clip_features import Task, Work
 
     if not clips:
         raise ValueError("there are no clips")
     out.mkdir(parents=True, exist_ok=True)
-    with FileLock(out / "lock", timeout=0):
-        _list(clips, out, known or {})
-        specs = {name: encoders.spec(name, config).hash for name in names}
-        specs[PICTURES] = SUITES[config.suite].space(config).spec
-        shard = shard or rows.shard_of(len(clips))
-        layouts = {name: rows.Layout(spec, len(clips), shard) for name, spec in specs.items()}
-        for name, layout in layouts.items():
-            rows.begin(out / name, layout)
-        layout = layouts[PICTURES]
-        tasks = [
-            Task(number, layout.rows_of(number).start, tuple(str(clips[row].file) for row in layout.rows_of(number)))
-            for number in range(layout.shards)
-            if not all(rows.shard(out / name, number).exists() for name in layouts)
-        ]
-        work = Work(out.resolve(), config, layouts, THREADS)
-        done = len(clips) - sum(len(task.files) for task in tasks)
-        with tqdm(desc="clips", unit="clip", total=len(clips), initial=done) as bar:
-            for task, problems in engine(work, tasks, processes) if tasks else ():
-                for row, why in problems.items():
-                    tqdm.write(f"{clips[row].id} cannot be used: {why}", file=sys.stderr)
-                bar.update(len(task.files))
+    _list(clips, out, known or {})
+    specs = {name: encoders.spec(name, config).hash for name in names}
+    specs[PICTURES] = SUITES[config.suite].space(config).spec
+    shard = shard or rows.shard_of(len(clips))
+    layouts = {name: rows.Layout(spec, len(clips), shard) for name, spec in specs.items()}
+    for name, layout in layouts.items():
+        rows.begin(out / name, layout)
+    layout = layouts[PICTURES]
+    tasks = [
+        Task(number, layout.rows_of(number).start, tuple(str(clips[row].file) for row in layout.rows_of(number)))
+        for number in range(layout.shards)
+        if not all(rows.shard(out / name, number).exists() for name in layouts)
+    ]
+    work = Work(out.resolve(), config, layouts, THREADS)
+    done = len(clips) - sum(len(task.files) for task in tasks)
+    with tqdm(desc="clips", unit="clip", total=len(clips), initial=done) as bar:
+        for task, problems in engine(work, tasks, processes) if tasks else ():
+            for row, why in problems.items():
+                tqdm.write(f"{clips[row].id} cannot be used: {why}", file=sys.stderr)
+            bar.update(len(task.files))
     return {name: len(rows.Rows(out, name).missing) for name in layouts}
 
 
@@ -130,26 +119,6 @@ def _save(file: Path, array: np.ndarray) -> None:
     part.replace(file)
 
 
-@contextmanager
-def _manifest(args: argparse.Namespace, out: Path, clips: list[Clip]) -> Iterator[dict]:
-    """What was run, and how long; seconds are those of runs that reached their end. Nothing here is drawn at random."""
-    file, began = out / "manifest.json", time.perf_counter()
-    earlier = json.loads(file.read_text())["seconds"] if file.exists() else 0.0
-    about = {"settings": {name: str(value) for name, value in vars(args).items() if value is not None}}
-    yield about
-    listed = hashlib.sha256(b"".join((out / f"{name}.npy").read_bytes() for name in LISTS))
-    about |= {
-        "clips": len(clips),
-        "data": listed.hexdigest()[:12],
-        "versions": {"python": platform.python_version()}
-        | {name: version_of(name) for name in ("torch", "transformers", "numpy")},
-        "seconds": round(earlier + time.perf_counter() - began, 1),
-    }
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(about, indent=1) + "\n")
-    part.replace(file)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training clips`."""
     given = parser.add_mutually_exclusive_group(required=True)
@@ -170,19 +139,15 @@ def main(args: argparse.Namespace) -> int:
 
     config = config_of(args.suite)
     config = replace(config, checkpoints=(args.checkpoints or config.checkpoints).resolve())
-    try:
-        clips = clips_of(args.gallery, args.segments)
-        known = annotated.read(args.annotations) if args.annotations else None
-        with _manifest(args, args.out, clips) as about:
-            about["missing"] = compute(
-                clips, args.out, config, args.encoders, ENGINES[args.engine], args.shard, args.processes, known
-            )
-    except Timeout:
-        print(f"error: another run is at work on {args.out}", file=sys.stderr)
-        return 1
-    except (OSError, ValueError, NotReady, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    clips, file = clips_of(args.gallery, args.segments), args.out / "manifest.json"
+    known = annotated.read(args.annotations) if args.annotations else {}
+    listed = json.dumps([[clip.id, clip.video] for clip in clips] + splits(clips, known))
+    given = {"suite": args.suite, "encoders": args.encoders, "shard": args.shard, "engine": args.engine}
+    data = hashlib.sha256(listed.encode()).hexdigest()[:12]
+    with manifest.running(file, given, data, clips=len(clips)) as about:
+        about["missing"] = compute(
+            clips, args.out, config, args.encoders, ENGINES[args.engine], args.shard, args.processes, known
+        )
     for name, missing in about["missing"].items():
         print(f"{name:12} {len(clips) - missing} of {len(clips)} clips")
     return 0 if any(missing < len(clips) for missing in about["missing"].values()) else 1

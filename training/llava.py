@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -181,17 +182,7 @@ def train_adapter(
 ) -> tuple[PeftModel, dict[str, float]]:
     """Stage 2: a LoRA adapter learns on sound tokens; everything under it stays as it is."""
     torch.manual_seed(config.seed)
-    entrance = ["linear_1", "linear_2"]
-    adapted = get_peft_model(
-        llava,
-        LoraConfig(
-            r=config.rank,
-            lora_alpha=2 * config.rank,
-            target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
-            rank_pattern=dict.fromkeys(entrance, config.projector_rank),
-            alpha_pattern=dict.fromkeys(entrance, 2 * config.projector_rank),
-        ),
-    )
+    adapted = get_peft_model(llava, form(config))
     captioner = Captioner(llava, tokenizer, SMOLLM2)  # peft has put the adapter into the model itself
     trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
     entering = [p for name, p in trained.items() if "multi_modal_projector" in name]
@@ -199,6 +190,18 @@ def train_adapter(
     everything = list(trained.values())
     writing = write_captions(captioner, everything, captions, config.sound_steps, config, "sounds", saved)
     return adapted, {"words": matching, "captions": writing}
+
+
+def form(config: Any) -> LoraConfig:
+    """Where an adapter sits: in the language model's attention, and in the multimodal projector."""
+    entrance = ["linear_1", "linear_2"]
+    return LoraConfig(
+        r=config.rank,
+        lora_alpha=2 * config.rank,
+        target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
+        rank_pattern=dict.fromkeys(entrance, config.projector_rank),
+        alpha_pattern=dict.fromkeys(entrance, 2 * config.projector_rank),
+    )
 
 
 def save_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict) -> None:

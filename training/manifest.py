@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from . import whole
@@ -46,6 +45,8 @@ def running(file: Path, config: dict, data: str, **about: Any) -> Iterator[dict[
     Raises:
         ValueError: another process runs with it.
     """
+    import torch  # a verb's --help would wait seconds for it
+
     file.parent.mkdir(parents=True, exist_ok=True)
     with _alone(file.with_suffix(".lock")):
         earlier, config = read(file), json.loads(json.dumps(config))

@@ -1,4 +1,4 @@
-"""Trains a projector on the cached pairs of a large corpus: `python -m training paired --config FILE --out DIR`.
+"""Trains a projector on the cached pairs of a large corpus: `python -m training paired --features DIR --out DIR`.
 
 Runs in one process or, started by `torchrun --nproc-per-node N -m training paired ...`, in several, with the same
 batches and up to rounding the same result. Stopped at any moment and started again, it goes on where the last state
@@ -8,10 +8,11 @@ was saved; in one process the weights are then those of a run that was never sto
 be deleted once the run is over.
 """
 
+import argparse
 import json
 import math
-import platform
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from . import state
+from soundclip_demo.config import limit_threads
+
+from . import manifest, settings, state
 from .hub import HubProjector
 from .losses import gathered_info_nce, info_nce
 from .paired_config import Config
@@ -131,25 +134,11 @@ class Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, both moments of every weight, and the best epoch's weights, by name."""
-        found = {f"model.{name}": value for name, value in self.aligner.state_dict().items()}
-        for name, weight in self.aligner.named_parameters():
-            found |= {f"optimiser.{key}.{name}": value for key, value in self.optimiser.state[weight].items()}
-        return found | {f"best.{name}": value for name, value in self.best.items()}
+        return state.pack(self.aligner.state_dict(), self.optimiser, self.best)
 
     def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
         """Goes back to saved `tensors()` and progress."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-        self.aligner.load_state_dict(part("model."))
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            moments = part(f"optimiser.{key}.")
-            for name, weight in self.aligner.named_parameters():
-                if name in moments:  # a fixed temperature has none
-                    value = moments[name] if key == "step" else moments[name].to(weight.device)
-                    self.optimiser.state[weight][key] = value
-        self.best = part("best.")
+        self.best = state.unpack(tensors, self.aligner.state_dict(), self.optimiser)
         self.progress = Progress(**progress)
 
 
@@ -161,79 +150,88 @@ def train(files: PairFiles, config: Config, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     with joined() as processes:
-        pairs = Pairs(files, config.threshold, config.seed)
+        pairs = Pairs(files, config.threshold or None, config.seed)
         run = Run(pairs, config, processes)
         data = pairs.hash()
         saved = out / "state.safetensors"
-        settings = json.loads(json.dumps({"data": data, "training": asdict(config)}))
+        of = json.loads(json.dumps({"data": data, "training": asdict(config)}))
         curve = state.Curve(out / "curve.csv", COLUMNS)
         length = 0
         if saved.exists():
             tensors, about = state.load(saved)
-            if about["settings"] != settings:
-                raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {settings}")
+            if about["settings"] != of:
+                raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {of}")
             run.restore(tensors, about["progress"])
             length = about["curve"]
         else:
             run.standardise()
         leads = processes.rank == 0
-        if leads:
-            curve.begin(length)
-        began = time.perf_counter() - run.progress.seconds
-
-        def keep(epoch: int, step: int, losses: list[Tensor], validation: float | None = None) -> None:
-            """A row of the curve and the state after it."""
-            train_loss = processes.mean(torch.stack(losses).mean()).item()
-            if not math.isfinite(train_loss):
-                raise ValueError(f"the loss is {train_loss} at epoch {epoch}, step {step}: a lower rate may help")
-            run.progress.seconds = time.perf_counter() - began
-            losses.clear()
+        known = {"features": str(files.features), "device": str(processes.device), "processes": processes.count}
+        noted = manifest.running(out / "manifest.json", asdict(config), data, **known) if leads else nullcontext({})
+        with noted as about:
             if leads:
-                values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
-                temperature = run.aligner.temperature.item()
-                curve.add(epoch=epoch, step=step, **values, temperature=temperature)
-                about = {"settings": settings, "progress": asdict(run.progress), "curve": curve.length}
-                state.save(saved, run.tensors(), about)
+                curve.begin(length)
+            began = time.perf_counter() - run.progress.seconds
 
-        steps = len(pairs.train) // run.batch
-        bar = tqdm(total=steps * config.epochs, desc=f"projector {files.encoder}", unit="step", disable=not leads)
-        bar.update(run.progress.epoch * steps + run.progress.step)
-        while run.progress.epoch < config.epochs:
-            losses: list[Tensor] = []
-            for batch in pairs.batches(run.plan(), processes.device):
-                losses.append(run.step(batch))
-                bar.update()
-                if run.progress.step % config.save_every == 0 and run.progress.step < steps:
-                    keep(run.progress.epoch + 1, run.progress.step, losses)
-            validation = run.validate()
-            run.end_epoch(validation)
-            keep(run.progress.epoch, steps, losses, validation)
-        bar.close()
-        if leads:
-            _write(out, files, config, run, data)
+            def keep(epoch: int, step: int, losses: list[Tensor], validation: float | None = None) -> None:
+                """A row of the curve and the state after it."""
+                train_loss = processes.mean(torch.stack(losses).mean()).item()
+                if not math.isfinite(train_loss):
+                    raise ValueError(f"the loss is {train_loss} at epoch {epoch}, step {step}: a lower rate may help")
+                run.progress.seconds = time.perf_counter() - began
+                losses.clear()
+                if leads:
+                    values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
+                    temperature = run.aligner.temperature.item()
+                    curve.add(epoch=epoch, step=step, **values, temperature=temperature)
+                    progress = {"settings": of, "progress": asdict(run.progress), "curve": curve.length}
+                    state.save(saved, run.tensors(), progress)
+
+            steps = len(pairs.train) // run.batch
+            bar = tqdm(total=steps * config.epochs, desc=f"projector {files.encoder}", unit="step", disable=not leads)
+            bar.update(run.progress.epoch * steps + run.progress.step)
+            while run.progress.epoch < config.epochs:
+                losses: list[Tensor] = []
+                for batch in pairs.batches(run.plan(), processes.device):
+                    losses.append(run.step(batch))
+                    bar.update()
+                    if run.progress.step % config.save_every == 0 and run.progress.step < steps:
+                        keep(run.progress.epoch + 1, run.progress.step, losses)
+                validation = run.validate()
+                run.end_epoch(validation)
+                keep(run.progress.epoch, steps, losses, validation)
+            bar.close()
+            if leads:
+                about |= _write(out, files, config, run, data)
 
 
-def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> None:
-    """`model/` with its card, and the manifest."""
+def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> dict:
+    """`model/` -> what its card says beside settings and data."""
     projector = run.aligner.projector.cpu().eval()
     projector.load_state_dict(run.best)
     progress, pairs = run.progress, run.pairs
-    projector.card = {
+    found = {
         "encoder": files.encoder,
         "encoder_spec": run.pairs.embeddings.spec,
-        "data": data,
         "pairs": {"train": len(pairs.train), "validation": len(pairs.validation), "left_out": pairs.left_out},
-        "command": "python -m training paired --config FILE --out DIR",
+        "command": "python -m training paired --features DIR --encoder NAME --out DIR",
         "minutes": round(progress.seconds / 60, 1),
-        "training": asdict(config),
         "best_epoch": {"epoch": progress.best_epoch, "validation": progress.best_loss},
     }
+    projector.card = found | {"data": data, "training": asdict(config)}
     projector.save_pretrained(out / "model")
-    manifest = projector.card | {
-        "features": str(files.features),
-        "seconds": round(progress.seconds, 1),
-        "processes": run.processes.count,
-        "device": str(run.processes.device),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-    }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m training paired`."""
+    parser.add_argument("--features", type=Path, required=True, help="what `training clips` wrote")
+    parser.add_argument("--encoder", required=True, help="whose embeddings of it are projected")
+    parser.add_argument("--config", type=Path, help="your own settings (default: training/configs/paper.toml)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
+
+
+def main(args: argparse.Namespace) -> int:
+    limit_threads()
+    train(PairFiles(args.features, args.encoder), settings.read(Config, "paired", "paper", args.config), args.out)
+    return 0

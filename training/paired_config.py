@@ -1,11 +1,6 @@
-"""The settings of training on cached pairs, and the TOML file that gives them."""
+"""The settings of training on cached pairs."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from . import config_file
-from .losses import TEMPERATURE
-from .paired_data import PairFiles
 
 
 @dataclass(frozen=True)
@@ -14,32 +9,23 @@ class Config:
 
     Attributes:
         hidden: widths of the two hidden layers.
-        threshold: least mean alignment score of a pair, 0 to 10; None takes all.
+        threshold: least mean alignment score of a pair, 0 to 10; 0 takes all, those without scores too.
         save_every: steps from one saved state, and row of the curve, to the next.
     """
 
-    hidden: tuple[int, int] = (512, 1024)
-    dropout: float = 0.0
-    temperature: float = TEMPERATURE
-    learn_temperature: bool = False
-    one_way: bool = False
-    rate: float = 1e-4
-    weight_decay: float = 1e-4
-    batch: int = 1024
-    epochs: int = 50
-    threshold: float | None = None
-    save_every: int = 500
-    seed: int = 0
+    hidden: tuple[int, int]
+    dropout: float
+    temperature: float
+    learn_temperature: bool
+    one_way: bool
+    rate: float
+    weight_decay: float
+    batch: int
+    epochs: int
+    threshold: float
+    save_every: int
+    seed: int
 
     def __post_init__(self) -> None:
         if min(self.batch, self.epochs, self.save_every) < 1:
             raise ValueError("batch, epochs and save_every are at least 1")
-
-
-def read(file: Path) -> tuple[PairFiles, Config]:
-    """A TOML file of two tables, `[pairs]` and `[training]`; its paths are relative to its folder.
-
-    Raises:
-        ValueError: it is no TOML, or a key is unknown, missing or of the wrong type.
-    """
-    return config_file.read(file, pairs=PairFiles, training=Config)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from soundclip_demo import clips
 from soundclip_demo.config import WINDOW_SECONDS, SoundLimits
 
-from . import whole
+from . import manifest, whole
 from .videos import Video, videos
 
 MOST = 20
@@ -52,6 +52,11 @@ class Record:
 
 class _Unusable(Exception):
     """A file that is fine and yet no video with sound; the message goes into its record."""
+
+
+def listed(found: Iterable[Video]) -> str:
+    """Hash of which videos there are, and of the parts that are wanted of them."""
+    return hashlib.sha256(json.dumps([(video.id, video.wanted) for video in found]).encode()).hexdigest()[:12]
 
 
 def cut_all(found: Iterable[Video], out: Path, most: int = MOST, seed: int = 0) -> list[Record]:
@@ -183,7 +188,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    records = cut_all(videos(args.videos, args.list), args.out, args.most, args.seed)
+    found, config = list(videos(args.videos, args.list)), {"most": args.most, "seed": args.seed}
+    with manifest.running(args.out / "manifest.json", config, listed(found), videos=str(args.videos)) as about:
+        records = cut_all(found, args.out, args.most, args.seed)
+        about |= {"segments": sum(len(record.segments) for record in records)}
     for record in records:
         if record.problem:
             print(f"left out {record.video}: {record.problem}", file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+FLAGGED = ("segment", "annotate", "clips", "evaluate-clips")  # verbs whose settings are flags on the command line
 Settings = TypeVar("Settings")
 
 
@@ -35,6 +36,23 @@ def read(kind: type[Settings], verb: str, suite: str, file: Path | None = None) 
         return kind(**{name: _typed(name, value, types[name]) for name, value in values.items()})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file or suite}: {error}") from error
+
+
+def flags(verb: str, file: Path) -> list[str]:
+    """The table `[verb]` of a file as flags of a verb that is `FLAGGED`; its parser refuses what it does not know.
+
+    Raises:
+        ValueError: it is no TOML.
+    """
+    try:
+        table = tomllib.loads(file.read_text()).get(verb, {})
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    return [
+        word
+        for name, value in table.items()
+        for word in (f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value]))
+    ]
 
 
 def _typed(name: str, value: Any, wanted: Any) -> Any:

@@ -60,8 +60,8 @@ def unpack(tensors: dict[str, Tensor], weights: dict[str, Tensor], optimiser: Op
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    for name, value in part("model.").items():
-        weights[name].copy_(value)
+    for name, weight in weights.items():
+        weight.copy_(tensors[f"model.{name}"])
     for number, weight in enumerate(each for group in optimiser.param_groups for each in group["params"]):
         for key, value in part(f"optimiser.{number}.").items():
             # Laid out in memory as the weight is: another order of the same sums would round otherwise.

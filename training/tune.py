@@ -1,4 +1,4 @@
-"""Tunes a suite's LLaVA on the sounds of annotated clips: `python -m training tune --config FILE --out DIR`.
+"""Tunes a suite's LLaVA on the sounds of annotated clips: `python -m training tune --features DIR --out DIR`.
 
 An adapter learns on tokens of all encoders together, raw, blended and projected, to write what is heard in a clip and
 what makes it. Everything under it stays as it is. Stopped at any moment and started again, it goes on where the last
@@ -12,30 +12,28 @@ import argparse
 import hashlib
 import json
 import math
-import platform
-import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import Config as Suite
 from soundclip_demo.config import config_of, limit_threads
-from soundclip_demo.parts import NotReady, Parts
-from soundclip_demo.weights import WeightsError
+from soundclip_demo.parts import Parts
+from soundclip_demo.suites import SUITES
 
-from . import annotated, clip_tokens, config_file, llava, state
+from . import annotated, clip_tokens, llava, manifest, settings, state, whole
 from .annotated import Annotated
 from .clip_tokens import Heard
 from .llava import Batch
 
-COMMAND = "python -m training tune --config FILE --out DIR"
+COMMAND = "python -m training tune --features DIR --annotations FILE --out DIR"
 COLUMNS = ("step", "train", "validation", "seconds")
 WARM = 0.1  # share of the steps in which the rate rises
 VALIDATED = 64  # clips at most, in the two plain modes
@@ -68,18 +66,18 @@ class Config:
     Attributes:
         rank: of the adapter in the language model's attention.
         projector_rank: and in the multimodal projector, where the sound tokens enter.
-        threshold: least mean alignment score of a clip, 0 to 10; None takes all.
+        threshold: least mean alignment score of a clip, 0 to 10; 0 takes all.
         save_every: steps from one saved state, and row of the curve, to the next.
     """
 
-    batch: int = 16
-    steps: int = 400
-    rate: float = 5e-4
-    rank: int = 16
-    projector_rank: int = 64
-    threshold: float | None = None
-    save_every: int = 20
-    seed: int = 0
+    batch: int
+    steps: int
+    rate: float
+    rank: int
+    projector_rank: int
+    threshold: float
+    save_every: int
+    seed: int
 
     def __post_init__(self) -> None:
         if min(self.batch, self.steps, self.rank, self.projector_rank, self.save_every) < 1:
@@ -99,7 +97,7 @@ class Told:
         told = {
             row: captioned(known[name])
             for row, name in enumerate(ids.tolist())
-            if name in known and row not in missing and known[name].alignment.mean >= (config.threshold or 0)
+            if name in known and row not in missing and known[name].alignment.mean >= config.threshold
         }
         parts = ("train", "validation")
         self.rows = {part: np.array([row for row in told if splits[row] == part], int) for part in parts}
@@ -153,7 +151,7 @@ class Run:
     def __init__(self, captioner: Captioner, config: Config) -> None:
         torch.manual_seed(config.seed)
         self.config, self.step, self.seconds = config, 0, 0.0
-        self.adapted: PeftModel = get_peft_model(captioner.llava, _form(config))
+        self.adapted: PeftModel = get_peft_model(captioner.llava, llava.form(config))
         self.captioner = captioner  # peft has put the adapter into the model itself
         self.trained = {name: weight for name, weight in self.adapted.named_parameters() if weight.requires_grad}
         self._optimiser = torch.optim.AdamW(self.trained.values(), weight_decay=0.0)
@@ -181,19 +179,12 @@ class Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """The adapter's weights and both moments of each."""
-        found = {f"model.{name}": weight for name, weight in self.trained.items()}
-        for name, weight in self.trained.items():
-            found |= {f"{key}.{name}": value for key, value in self._optimiser.state[weight].items()}
-        return found
+        return state.pack(self.trained, self._optimiser, {})
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
         """Goes back to saved `tensors()`."""
-        for name, weight in self.trained.items():
-            weight.copy_(tensors[f"model.{name}"])
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                value = tensors[f"{key}.{name}"]
-                self._optimiser.state[weight][key] = value if key == "step" else value.to(weight.device)
+        state.unpack(tensors, self.trained, self._optimiser)
         self.step, self.seconds = progress["step"], progress["seconds"]
 
 
@@ -208,42 +199,33 @@ def tune(files: Files, config: Config, out: Path) -> None:
     suite, saved, curve = files.config(), out / "state.safetensors", state.Curve(out / "curve.csv", COLUMNS)
     heard = clip_tokens.opened(files.features, suite)
     told = Told(files.features, heard, annotated.read(files.annotations), config)
-    settings = json.loads(json.dumps({"data": told.hash(), "suite": files.suite, "training": asdict(config)}))
-    tensors, about = state.load(saved) if saved.exists() else ({}, {"settings": settings, "curve": 0})
-    if about["settings"] != settings:
-        raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {settings}")
+    given = json.loads(json.dumps({"data": told.hash(), "suite": files.suite, "training": asdict(config)}))
+    tensors, about = state.load(saved) if saved.exists() else ({}, {"settings": given, "curve": 0})
+    if about["settings"] != given:
+        raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {given}")
     run = Run(Parts(suite).captioner("frozen"), config)
     if tensors:
         run.restore(tensors, about["progress"])
-    curve.begin(about["curve"])
-    began = time.perf_counter() - run.seconds
-    losses, held_out = [], told.validation()
-    for _ in tqdm(range(run.step, config.steps), desc="tuning", unit="step", initial=run.step, total=config.steps):
-        losses.append(run.update(told))
-        if run.step % config.save_every and run.step < config.steps:
-            continue
-        train = torch.stack(losses).mean().item()
-        if not math.isfinite(train):
-            raise ValueError(f"the loss is {train} at step {run.step}: a lower rate may help")
-        losses.clear()
-        validation = run.validate(held_out)
-        run.seconds = time.perf_counter() - began
-        curve.add(step=run.step, train=train, validation=validation, seconds=run.seconds)
-        progress = {"step": run.step, "seconds": run.seconds}
-        state.save(saved, run.tensors(), {"settings": settings, "progress": progress, "curve": curve.length})
-    _write(out, files, settings, run, told, curve.rows()[-1])
-
-
-def _form(config: Config) -> LoraConfig:
-    """Where the adapter sits: in the language model's attention and in the multimodal projector."""
-    entrance = ["linear_1", "linear_2"]
-    return LoraConfig(
-        r=config.rank,
-        lora_alpha=2 * config.rank,
-        target_modules=r".*(language_model.*\.(q|k|v|o)_proj|multi_modal_projector\.linear_[12])",
-        rank_pattern=dict.fromkeys(entrance, config.projector_rank),
-        alpha_pattern=dict.fromkeys(entrance, 2 * config.projector_rank),
-    )
+    length, of = about["curve"], {"suite": files.suite, "features": str(files.features)}
+    of |= {"annotations": str(files.annotations), "device": str(run.captioner.llava.device)}
+    with manifest.running(out / "manifest.json", asdict(config), given["data"], **of) as noted:
+        curve.begin(length)
+        began = time.perf_counter() - run.seconds
+        losses, held_out = [], told.validation()
+        for _ in tqdm(range(run.step, config.steps), desc="tuning", unit="step", initial=run.step, total=config.steps):
+            losses.append(run.update(told))
+            if run.step % config.save_every and run.step < config.steps:
+                continue
+            train = torch.stack(losses).mean().item()
+            if not math.isfinite(train):
+                raise ValueError(f"the loss is {train} at step {run.step}: a lower rate may help")
+            losses.clear()
+            validation = run.validate(held_out)
+            run.seconds = time.perf_counter() - began
+            curve.add(step=run.step, train=train, validation=validation, seconds=run.seconds)
+            progress = {"step": run.step, "seconds": run.seconds}
+            state.save(saved, run.tensors(), {"settings": given, "progress": progress, "curve": curve.length})
+        noted |= _write(out, given, run, told, curve.rows()[-1])
 
 
 def _share_of_rate(progress: float) -> float:
@@ -253,40 +235,33 @@ def _share_of_rate(progress: float) -> float:
     return (1 + math.cos(math.pi * (progress - WARM) / (1 - WARM))) / 2
 
 
-def _write(out: Path, files: Files, settings: dict, run: Run, told: Told, last: dict[str, str]) -> None:
-    """`llava/` with its card, and the manifest."""
+def _write(out: Path, given: dict, run: Run, told: Told, last: dict[str, str]) -> dict:
+    """`llava/` with its card -> what the card says beside settings and data."""
     run.adapted.save_pretrained(out / "llava" / "adapter")
     (out / "llava" / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form; the card is filled in
-    card = {
-        "data": settings["data"],
+    found = {
         "command": COMMAND,
         "minutes": round(run.seconds / 60, 1),
-        "training": settings["training"],
         "clips": {split: len(rows) for split, rows in told.rows.items()},
         "losses": {name: float(last[name]) for name in ("train", "validation") if last[name]},
     }
-    (out / "llava" / "card.json").write_text(json.dumps(card, indent=1) + "\n")
-    manifest = card | {
-        "suite": files.suite,
-        "files": {"features": str(files.features), "annotations": str(files.annotations)},
-        "seconds": round(run.seconds, 1),
-        "device": str(run.captioner.llava.device),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-    }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    card = {"data": given["data"], "training": given["training"]} | found
+    whole.write(out / "llava" / "card.json", json.dumps(card, indent=1) + "\n")
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training tune`."""
-    parser.add_argument("--config", type=Path, required=True, help="see training/configs/tune-paper.toml")
+    parser.add_argument("--features", type=Path, required=True, help="what `training clips` wrote")
+    parser.add_argument("--annotations", type=Path, required=True, help="what `annotate` wrote, or AVE-2's folder")
+    parser.add_argument("--suite", choices=list(SUITES), default="paper", help="whose LLaVA (default: paper)")
+    parser.add_argument("--checkpoints", type=Path, help="projectors (default: the suite's own)")
+    parser.add_argument("--config", type=Path, help="your own settings (default: training/configs/paper.toml)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
 
 
 def main(args: argparse.Namespace) -> int:
     limit_threads()
-    try:
-        tune(*config_file.read(args.config, clips=Files, training=Config), args.out)
-    except (OSError, ValueError, NotReady, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    files = Files(args.features, args.annotations, args.suite, args.checkpoints)
+    tune(files, settings.read(Config, "tune", "paper", args.config), args.out)
     return 0

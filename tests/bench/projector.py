@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from soundclip_demo.config import limit_threads
-from training import rows, state
+from training import rows, settings, state
 from training.paired import Run
 from training.paired_config import Config
 from training.paired_data import PairFiles, Pairs
@@ -38,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     limit_threads()
     with tempfile.TemporaryDirectory() as folder, joined() as processes:
-        files, config = _files(Path(folder), args.rows), Config()
+        files, config = _files(Path(folder), args.rows), settings.read(Config, "paired", "paper")
         began = time.perf_counter()
         run = Run(Pairs(files, None, config.seed), config, processes)
         run.standardise()

@@ -269,7 +269,7 @@ def test_the_command(
         np.testing.assert_allclose(Rows(out, name)[everything], Rows(made, name)[everything], rtol=2e-3, atol=2e-2)
     assert annotated.read(lines)["c1"].alignment.mean == np.load(out / "scores.npy")[1].mean() == 7
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["settings"]["shard"] == "1"
+    assert manifest["config"]["shard"] == 1
     assert manifest["missing"] == {"whisper": 2, "wav2clip": 2, "pictures": 1}
     assert manifest["clips"] == CLIPS and manifest["seconds"] > 0 and len(manifest["data"]) == 12
 
@@ -277,7 +277,7 @@ def test_the_command(
     monkeypatch.setitem(engines.ENGINES, "local", lambda *_: pytest.fail("computes again"))
     assert main(whole) == 0
     assert shards(out) == before
-    with FileLock(out / "lock"):
+    with FileLock(out / "manifest.lock"):
         assert main(whole) == 1
     assert "another run is at work" in capfd.readouterr().err
 

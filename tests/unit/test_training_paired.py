@@ -3,24 +3,23 @@
 import csv
 import json
 import math
-import multiprocessing
-import random
 import shutil
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import kill
 import numpy as np
 import pytest
 import torch
+import toy
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from soundclip_demo.projection import Projector
-from training import hub, paired, paired_config, rows, state
+from training import hub, paired, rows, state
 from training.__main__ import main
 from training.hub import HubProjector
 from training.losses import gathered_info_nce, info_nce
@@ -30,16 +29,11 @@ from training.processes import Processes, joined
 from training.rows import PICTURES, Layout, Rows
 
 ROWS, WIDTH, SPACE = 420, 8, 12
-CONFIG = Config(hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3)
+CONFIG = toy.settings_of(
+    Config, "paired", "paper", hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, threshold=0.0
+)
 ALONE = Processes(0, 1, torch.device("cpu"))
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-# A server that has imported torch once forks the processes: a fresh start takes seconds, and forking this process,
-# whose threads are many, could hang.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["training.paired", "torch._dynamo", "pytest"])  # the optimiser imports dynamo
-
-
 SHARD = 64
 BROKEN = {9: "no clip", 100: "no clip"}  # rows that could not be read, of train and validation
 TRAIN, VALIDATION = 312 - 1, 54 - 1
@@ -91,10 +85,7 @@ def rows_of(curve: Path) -> list[dict[str, str]]:
 def whole(files: PairFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was never stopped, in a process like those that are: how a sum is rounded depends on its process."""
     out = tmp_path_factory.mktemp("whole")
-    process = PROCESSES.Process(target=train_alone, args=(files, CONFIG, out))
-    process.start()
-    process.join(60)
-    assert process.exitcode == 0
+    kill.alone("training.state:save", train_alone, files, CONFIG, out)
     return out
 
 
@@ -146,7 +137,7 @@ def in_two_processes(work: Callable, *arguments: object) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    both = [PROCESSES.Process(target=as_rank, args=(rank, port, work, *arguments)) for rank in range(2)]
+    both = [kill.PROCESSES.Process(target=as_rank, args=(rank, port, work, *arguments)) for rank in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -198,22 +189,8 @@ def train_alone(files: PairFiles, config: Config, out: Path) -> None:
 
 
 def test_killed_at_random_it_ends_with_the_same_weights(files: PairFiles, whole: Path, tmp_path: Path) -> None:
-    curve, kills, luck = tmp_path / "curve.csv", 0, random.Random(0)
-    for _ in range(200):
-        process = PROCESSES.Process(target=train_alone, args=(files, CONFIG, tmp_path))
-        before = curve.stat().st_mtime_ns if curve.exists() else 0
-        process.start()
-        while process.is_alive() and (not curve.exists() or curve.stat().st_mtime_ns == before):
-            time.sleep(0.001)
-        process.join(luck.uniform(0, 0.03 + 0.01 * kills))  # some steps later, or in the midst of writing
-        if process.is_alive():
-            kills += 1
-            process.kill()
-            process.join()
-        elif process.exitcode == 0:
-            break
-    assert process.exitcode == 0
-    assert kills >= 8
+    saved = len(rows_of(whole / "curve.csv"))
+    assert kill.killed("training.state:save", train_alone, files, CONFIG, tmp_path) <= saved - kill.KILLS
     ended, uninterrupted = (state.load(folder / "state.safetensors")[0] for folder in (tmp_path, whole))
     assert ended.keys() == uninterrupted.keys()
     assert all(torch.equal(ended[name], value) for name, value in uninterrupted.items())
@@ -383,7 +360,7 @@ def test_a_finished_run_is_left_as_it_is(files: PairFiles, whole: Path, tmp_path
     out = shutil.copytree(whole, tmp_path / "run")
     shutil.rmtree(out / "model")
     paired.train(files, CONFIG, out)
-    for name in ("curve.csv", "manifest.json", "model/config.json", "model/README.md"):
+    for name in ("curve.csv", "model/config.json", "model/README.md"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
     again, weights = (load_file(folder / "model" / hub.WEIGHTS) for folder in (out, whole))
     assert all(torch.equal(again[name], value) for name, value in weights.items())
@@ -452,22 +429,17 @@ def test_pushed_to_the_hub_and_back(whole: Path, tmp_path: Path, monkeypatch: py
 
 def test_the_command(files: PairFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "run.toml"
-    pairs = f'[pairs]\nfeatures = "{files.features}"\nencoder = "clap"\n[training]\n'
-    config.write_text(pairs + "hidden = [16, 16]\nbatch = 64\nepochs = 1\nrate = 1\n")
-    command = ["paired", "--config", str(config), "--out", str(tmp_path / "run")]
+    config.write_text("[paired]\nhidden = [16, 16]\nbatch = 64\nepochs = 1\nrate = 1\nthreshold = 0\n")
+    command = ["paired", "--features", str(files.features), "--encoder", "clap", "--config", str(config)]
+    command += ["--out", str(tmp_path / "run")]
     assert main(command) == 0
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert manifest["training"]["rate"] == 1.0
+    assert (manifest["config"]["rate"], manifest["config"]["dropout"], manifest["seed"]) == (1.0, 0.0, 0)
     assert manifest["pairs"] == {"train": TRAIN, "validation": VALIDATION, "left_out": 0}
     assert manifest["versions"]["torch"] == torch.__version__
     assert manifest["encoder_spec"] == "abc"
+    assert manifest["complete"]
     for wrong in ('rate = "1e-4"', "one_way = 1", "epochs = true", "epochs = 0", "batsh = 3", "[more]", "rate ="):
-        config.write_text(f"{pairs}{wrong}\n")
+        config.write_text(f"[paired]\n{wrong}\n")
         assert main(command) == 1
         assert capsys.readouterr().err.strip().splitlines()[-1].startswith(f"error: {config}: ")
-
-
-def test_the_example_is_what_the_code_does_by_default() -> None:
-    files, config = paired_config.read(Path(paired.__file__).parent / "configs" / "projector-paper.toml")
-    assert config == Config(threshold=7.6)
-    assert files == PairFiles(Path(paired.__file__).parent / "configs" / "features", "clap")

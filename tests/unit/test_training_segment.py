@@ -2,22 +2,18 @@
 
 import csv
 import hashlib
-import random
-import signal
-import subprocess
-import sys
+import json
 import tarfile
-import time
 from pathlib import Path
 
 import av
+import kill
 import numpy as np
 import pytest
 import toy
 
 from soundclip_demo import clips
 from soundclip_demo.audio import decode
-from soundclip_demo.config import ROOT
 from training import segment
 from training.__main__ import main
 from training.segment import Record, cut_all, split_of, windows
@@ -161,23 +157,26 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     said = capsys.readouterr()
     assert "5 segments of 3 videos, 3 left out" in said.out
     assert "left out short: shorter than 3 s" in said.err
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["config"], manifest["segments"]) == ({"most": 2, "seed": 0}, 5)
     (tmp_path / "empty").mkdir()
     assert main(["segment", "--videos", str(tmp_path / "empty"), "--out", str(tmp_path / "none")]) == 1
 
 
-def test_killed_and_run_again_it_is_as_if_it_never_was(
-    folder: Path, cut: tuple[Path, dict[str, Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, draw = tmp_path / "out", random.Random(0)
-    command = [sys.executable, "-m", "training", "segment", "--videos", str(folder), "--out", str(out)]
-    for _ in range(10):
-        run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(draw.uniform(0.3, 1.5))
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-    done = {file: file.stat().st_mtime_ns for file in out.rglob("videos/*.json")}
+def cut_folder(folder: Path, out: Path) -> None:
     cut_all(videos(folder), out)
-    assert {file: file.stat().st_mtime_ns for file in done} == done  # nothing that was finished is done again
-    assert contents(out) == contents(cut[0])
+
+
+def test_killed_and_run_again_it_is_as_if_it_never_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "videos").mkdir()
+    for i in range(2 * kill.KILLS + 1):
+        source = "short" if i % 2 else "half"
+        (tmp_path / "videos" / f"{i}.mp4").symlink_to(folder / f"{source}.mp4")
+    records = kill.alone("training.whole:write", cut_folder, tmp_path / "videos", tmp_path / "whole")
+    killed = kill.killed("training.whole:write", cut_folder, tmp_path / "videos", tmp_path / "out")
+    assert killed <= records - kill.KILLS  # nothing that was finished is done again
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     monkeypatch.setattr(segment, "_cut", None)  # now there is nothing to do at all
-    assert len(cut_all(videos(folder), out)) == 6
+    assert len(cut_all(videos(tmp_path / "videos"), tmp_path / "out")) == records

@@ -21,14 +21,16 @@ from soundclip_demo import config as settings
 from soundclip_demo.encoders.whisperclip import Fusion
 from soundclip_demo.parts import Parts
 from soundclip_demo.projection import Projector
-from training import clip_tokens, config_file, merge, rows, state, tune
+from training import clip_tokens, merge, rows, state, tune
 from training.__main__ import main
 from training.ave2 import DIMENSIONS
 from training.rows import Layout
 from training.tune import Config, Files
 
 CLIPS, MISSING, UNKNOWN = 40, 3, 4  # of which one was not read by an encoder, and one is not annotated
-CONFIG = Config(batch=4, steps=12, rate=2e-2, rank=4, projector_rank=4, save_every=2)
+CONFIG = toy.settings_of(
+    Config, "tune", "paper", batch=4, steps=12, rate=2e-2, rank=4, projector_rank=4, save_every=2, threshold=0.0
+)
 SOUNDS = ("A dog barks.", "Rain falls.")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -162,7 +164,7 @@ def test_it_learns_and_changes_the_adapter_alone(files: Files, whole: Path) -> N
     assert card["clips"] == {"train": 28, "validation": 5}
     assert card["losses"]["validation"] == float(rows[-1]["validation"])
     manifest = json.loads((whole / "manifest.json").read_text())
-    assert (manifest["suite"], manifest["training"]["seed"]) == (files.suite, 0)
+    assert (manifest["suite"], manifest["seed"], manifest["complete"]) == (files.suite, 0, True)
     form = json.loads((whole / "llava" / "adapter" / "adapter_config.json").read_text())
     assert form["peft_type"] == "LORA"
     assert not (whole / "llava" / "adapter" / "README.md").exists()
@@ -233,22 +235,12 @@ def test_another_run_is_refused_and_a_finished_one_left_alone(files: Files, whol
 
 def test_the_command(files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "tune.toml"
-    tables = (
-        f'[clips]\nfeatures = "{files.features}"\nannotations = "{files.annotations}"\nsuite = "{files.suite}"\n'
-        f'checkpoints = "{files.checkpoints}"\n[training]\nbatch = 2\nsteps = 1\n'
-    )
-    config.write_text(tables)
-    assert main(["tune", "--config", str(config), "--out", str(tmp_path / "run")]) == 0
+    config.write_text("[tune]\nbatch = 2\nsteps = 1\nthreshold = 0\n")
+    command = ["tune", "--features", str(files.features), "--annotations", str(files.annotations)]
+    command += ["--suite", files.suite, "--checkpoints", str(files.checkpoints), "--config", str(config)]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "llava" / "adapter" / "adapter_model.safetensors").exists()
     for wrong in ("steps = 0", "threshold = 11", 'rate = "1"', "[more]"):
-        config.write_text(tables.replace("steps = 1\n", "") + wrong + "\n")
-        assert main(["tune", "--config", str(config), "--out", str(tmp_path / wrong)]) == 1
+        config.write_text(f"[tune]\nbatch = 2\n{wrong}\n")
+        assert main([*command, "--out", str(tmp_path / wrong)]) == 1
         assert "error: " in capsys.readouterr().err
-
-
-def test_the_example_is_what_the_code_does_by_default() -> None:
-    files, config = config_file.read(
-        Path(tune.__file__).parent / "configs" / "tune-paper.toml", clips=Files, training=Config
-    )
-    assert config == Config(threshold=7.6)
-    assert (files.suite, files.config().checkpoints.name) == ("paper", "paper")
