@@ -1,8 +1,7 @@
-"""Annotators that need no model. As a program they annotate a gallery, slowly enough to be killed midway."""
+"""Annotators that need no model."""
 
 import json
 import re
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,29 +12,21 @@ from training.ave2 import DIMENSIONS, Alignment
 from training.scoring import Question, fields
 
 
-class Slow:
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-
-class Eye(Slow):
+class Eye:
     def __call__(self, frames: Sequence[Image.Image]) -> str:
-        time.sleep(self.seconds)
         return f"{len(frames)} frames, {'dark' if np.mean(frames[0]) < 100 else 'bright'} at first"
 
 
-class Ear(Slow):
+class Ear:
     def __call__(self, window: np.ndarray, rate: int) -> str:
-        time.sleep(self.seconds)
         hertz = np.fft.rfftfreq(len(window), 1 / rate)[np.abs(np.fft.rfft(window)).argmax()]
         return f"{len(window) / rate:g} s of {round(hertz, -2):.0f} Hz"
 
 
-class Mind(Slow):
+class Mind:
     """Scores 200 Hz with 7 throughout, 300 Hz with 8, 400 Hz with 9; never gets 500 Hz right; and so on."""
 
     def __call__(self, question: Question) -> str:
-        time.sleep(self.seconds)
         number = int(re.search(r"(\d+) Hz", question.heard)[1]) // 100 - 2
         if number == 3:
             return "no idea"
@@ -44,6 +35,6 @@ class Mind(Slow):
         return json.dumps(fields(alignment))
 
 
-def annotators(seconds: float = 0.0) -> Annotators:
+def annotators() -> Annotators:
     names = {"video": "eye@1", "sound": "ear@2", "scorer": "mind@3"}
-    return Annotators(names, lambda: Eye(seconds), lambda: Ear(seconds), lambda: Mind(seconds))
+    return Annotators(names, Eye, Ear, Mind)

@@ -1,4 +1,4 @@
-"""From a folder of videos to a measured suite and one merged LLaVA: all verbs for one's own clips, in their order."""
+"""From a folder of videos to a measured suite and one merged LLaVA: `recipe paper`, with tiny models."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from transformers import LlavaForConditionalGeneration
 from soundclip_demo import clips, weights
 from soundclip_demo.encoders.joint import Side, Sides
 from soundclip_demo.projection import Projector
-from training import annotate, annotators, hub
+from training import annotate, annotators
 from training.__main__ import main
 from training.hub import HubProjector
 from training.rows import PICTURES, Rows
@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoints(workspace: toy.Workspace, root: Path) -> Path:
     """What a suite has before anything is trained on one's own clips: encoders, and no projector nor adapter."""
-    made = root / "checkpoints"
+    made = root / "out" / "checkpoints"
     shutil.copytree(
         workspace.checkpoints, made, ignore=shutil.ignore_patterns("*-projector*", "*fusion*", "adapter", "card.json")
     )
@@ -68,9 +68,10 @@ def cut(root: Path) -> Path:
         parts = [toy.tone(200 + 100 * (i % 3) + 30 * half, 3.0, clips.RATE) for half in range(2)]
         toy.write_video(root / "videos" / f"{name}.mp4", 6.0, np.concatenate(parts))
     (root / "videos" / "broken.mp4").write_bytes(b"no video")
-    assert main(["segment", "--videos", str(root / "videos"), "--out", str(root / "cut")]) == 0
-    (root / "cut" / "clips" / f"{names[0]}_02.mp4").write_bytes(b"spoilt after it was cut")
-    return root / "cut" / "segments.csv"
+    out = root / "out" / "cut"
+    assert main(["segment", "--videos", str(root / "videos"), "--out", str(out)]) == 0
+    (out / "clips" / f"{names[0]}_02.mp4").write_bytes(b"spoilt after it was cut")
+    return out / "segments.csv"
 
 
 def test_segments_have_splits(cut: Path) -> None:
@@ -80,10 +81,41 @@ def test_segments_have_splits(cut: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def annotated(cut: Path) -> Path:
-    out = cut.with_name("annotations.jsonl")
-    assert main(["annotate", "--segments", str(cut), "--out", str(out)]) == 0
-    return out
+def command(cut: Path, checkpoints: Path, root: Path, workspace: toy.Workspace) -> list[str]:
+    """The recipe with short trainings and tiny models to measure with."""
+    config = root / "mine.toml"
+    config.write_text(
+        "[clips]\nprocesses = 1\n"
+        "[paired]\nhidden = [32, 32]\nbatch = 8\nepochs = 2\nrate = 1e-3\nthreshold = 7.0\n"
+        "[tune]\nbatch = 4\nsteps = 8\nrate = 1e-2\nrank = 2\nprojector_rank = 2\nthreshold = 0\n"
+        f'[evaluate-clips]\nclip = "{toy.clip_folder(root / "clip")}"\nbert_layer = 1\ntokens = 4\njudge = "echo 7"\n'
+        f'bert = "{weights.folder("language", workspace.cache)}"\n'
+    )
+    given = {"videos": root / "videos", "suite": "compact", "config": config, "out": root / "out"}
+    return ["recipe", "paper", *(w for name, value in given.items() for w in (f"--{name}", str(value)))] + [
+        "--encoders", *TRAINED,
+    ]
+
+
+@pytest.fixture(scope="module")
+def out(command: list[str], root: Path) -> Path:
+    assert main(command) == 0
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def annotated(out: Path) -> Path:
+    return out / "cut" / "annotations.jsonl"
+
+
+@pytest.fixture(scope="module")
+def features(out: Path) -> Path:
+    return out / "features"
+
+
+@pytest.fixture(scope="module")
+def tuned(out: Path) -> Path:
+    return out / "checkpoints"
 
 
 def test_annotations_say_what_sounds(annotated: Path) -> None:
@@ -91,14 +123,6 @@ def test_annotations_say_what_sounds(annotated: Path) -> None:
     assert len(lines) == 24
     assert sum("problem" in line for line in lines) == 1
     assert lines[0]["visible_active_sources"] == ["tone"]
-
-
-@pytest.fixture(scope="module")
-def features(cut: Path, annotated: Path, checkpoints: Path, root: Path) -> Path:
-    out = root / "features"
-    given = ["--segments", str(cut), "--annotations", str(annotated), "--checkpoints", str(checkpoints)]
-    assert main(["clips", *given, "--out", str(out), "--encoders", *TRAINED, "--processes", "1"]) == 0
-    return out
 
 
 def test_features_leave_out_the_spoilt_clip(features: Path) -> None:
@@ -111,53 +135,20 @@ def test_features_leave_out_the_spoilt_clip(features: Path) -> None:
     assert len(set(np.load(features / "groups.npy"))) == 12
 
 
-@pytest.fixture(scope="module")
-def projected(features: Path, checkpoints: Path, root: Path) -> Path:
-    """A projector for each encoder, where the suite looks for it."""
+def test_projectors_are_of_the_features_encoders(tuned: Path, features: Path, out: Path) -> None:
     for encoder in TRAINED:
-        config = root / f"{encoder}.toml"
-        config.write_text(
-            f'[pairs]\nfeatures = "features"\nencoder = "{encoder}"\n'
-            "[training]\nhidden = [32, 32]\nbatch = 8\nepochs = 2\nrate = 1e-3\nthreshold = 7.0\n"
-        )
-        assert main(["paired", "--config", str(config), "--out", str(root / "runs" / encoder)]) == 0
-        shutil.copy(root / "runs" / encoder / "model" / hub.WEIGHTS, checkpoints / f"{encoder}-projector.safetensors")
-    return checkpoints
-
-
-def test_projectors_are_of_the_features_encoders(projected: Path, features: Path, root: Path) -> None:
-    for encoder in TRAINED:
-        opened = Projector.load(projected / f"{encoder}-projector.safetensors", Rows(features, encoder).spec)
+        opened = Projector.load(tuned / f"{encoder}-projector.safetensors", Rows(features, encoder).spec)
         assert opened.shape["outputs"] == 1280
-        card = HubProjector.from_pretrained(root / "runs" / encoder / "model").card
+        card = HubProjector.from_pretrained(out / "projectors" / encoder / "model").card
         assert card["pairs"] == {"train": 11, "validation": 4, "left_out": 0}
-
-
-@pytest.fixture(scope="module")
-def tuned(projected: Path, annotated: Path, root: Path) -> Path:
-    config = root / "tune.toml"
-    config.write_text(
-        '[clips]\nfeatures = "features"\nannotations = "cut/annotations.jsonl"\nsuite = "compact"\n'
-        'checkpoints = "checkpoints"\n[training]\nbatch = 4\nsteps = 8\nrate = 1e-2\nrank = 2\nprojector_rank = 2\n'
-    )
-    assert main(["tune", "--config", str(config), "--out", str(root / "tuned")]) == 0
-    shutil.copytree(root / "tuned" / "llava", projected / "llava", dirs_exist_ok=True)
-    return projected
 
 
 def test_the_adapter_learned_of_the_train_split(tuned: Path) -> None:
     assert json.loads((tuned / "llava" / "card.json").read_text())["clips"] == {"train": 11, "validation": 4}
 
 
-def test_evaluation_searches_the_test_split_and_measures_captions(
-    tuned: Path, cut: Path, annotated: Path, features: Path, root: Path, workspace: toy.Workspace
-) -> None:
-    judge, out = "echo 7", root / "results.json"
-    given = ["--segments", str(cut), "--features", str(features), "--checkpoints", str(tuned), "--out", str(out)]
-    scorers = ["--clip", str(toy.clip_folder(root / "clip")), "--bert-layer", "1", "--tokens", "4", "--judge", judge]
-    scorers += ["--bert", str(weights.folder("language", workspace.cache))]
-    assert main(["evaluate-clips", *given, "--annotations", str(annotated), *scorers]) == 0
-    results = json.loads(out.read_text())
+def test_evaluation_searches_the_test_split_and_measures_captions(out: Path) -> None:
+    results = json.loads((out / "results.json").read_text())
     assert results["gallery_clips"] == 8
     settings = {(row["encoder"], row["mode"]): row["all"] for row in results["settings"]}
     assert settings.keys() == {
@@ -169,9 +160,29 @@ def test_evaluation_searches_the_test_split_and_measures_captions(
         assert worth["judge"]["mean"] == 7
         assert worth["b2"]["n"] == 8
     assert settings["clap", "raw"]["top1"]["n"] == 8
-    lines = (features / "captions.jsonl").read_text()
-    assert main(["evaluate-clips", *given, "--annotations", str(annotated), *scorers]) == 0
-    assert (features / "captions.jsonl").read_text() == lines  # nothing is written twice
+
+
+def test_run_again_nothing_is_done_again(out: Path, command: list[str]) -> None:
+    results, kept = (out / "results.json").read_text(), [*out.rglob("*.jsonl"), *out.rglob("state.safetensors")]
+    before = [(file.stat().st_mtime_ns, file.read_bytes()) for file in (*kept, *out.rglob("0*.npy"))]
+    assert main(command) == 0
+    assert [(file.stat().st_mtime_ns, file.read_bytes()) for file in (*kept, *out.rglob("0*.npy"))] == before
+    assert (out / "results.json").read_text() == results
+
+
+def test_a_wrong_setting_is_named_before_anything_runs(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, given = tmp_path / "mine.toml", ["--videos", str(root / "videos"), "--out", str(tmp_path / "out")]
+    for text, said in (("[tune]\nstep = 3", "[tune] has unknown settings: step"), ("[tuned]", "unknown tables: tuned")):
+        config.write_text(text)
+        assert main(["recipe", "paper", *given, "--config", str(config)]) == 1
+        assert said in capsys.readouterr().err
+    config.write_text("[segment]\nmosst = 3")
+    with pytest.raises(SystemExit):
+        main(["recipe", "paper", *given, "--config", str(config)])
+    assert "unrecognized arguments: --mosst 3" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "cut").exists()
 
 
 def test_features_of_other_clips_are_not_measured(
