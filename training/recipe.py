@@ -9,6 +9,7 @@ import json
 import shutil
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -37,46 +38,49 @@ def paper(args: argparse.Namespace) -> int:
     """The verbs for videos, each of which goes on where it was or has nothing left to do.
 
     Raises:
-        ValueError: a setting is wrong; those of the trainings are looked at before anything is run.
+        ValueError: a setting is wrong; all are looked at before anything is run.
     """
+    out, annotations = args.out, args.annotations or args.out / "cut" / "annotations.jsonl"
+    segments, features, checkpoints = out / "cut" / "segments.csv", out / "features", out / "checkpoints"
+    suite = ("--suite", args.suite, "--checkpoints", checkpoints)
+    known = ("--segments", segments, "--annotations", annotations, *suite)
+    listed = ("--list", args.list) if args.list else ()
+    planned = [("segment", "--videos", args.videos, *listed, "--out", out / "cut")]
+    if not args.annotations:
+        planned.append(("annotate", "--segments", segments, "--models", args.suite, "--out", annotations))
+    planned.append(("clips", *known, "--encoders", *args.encoders, "--out", features))
+    for encoder in args.encoders:
+        projector = out / "projectors" / encoder
+        planned.append(("paired", "--features", features, "--encoder", encoder, "--out", projector))
+    planned.append(("tune", "--features", features, "--annotations", annotations, *suite, "--out", out / "tuned"))
+    planned.append(("evaluate-clips", *known, "--features", features, "--out", out / "results.json"))
+
     for kind, verb in ((paired_config.Config, "paired"), (tune.Config, "tune")):
         settings.read(kind, verb, "paper", args.config)
-    out, files = args.out, [settings.CONFIGS / "paper.toml", *([args.config] if args.config else [])]
-    segments, annotations = out / "cut" / "segments.csv", args.annotations or out / "cut" / "annotations.jsonl"
-    features, checkpoints = out / "features", out / "checkpoints"
+    parsed = [(verb, *_parsed(verb, given, args.config)) for verb, *given in planned]
     checkpoints.mkdir(parents=True, exist_ok=True)
-    suite = ("--suite", args.suite, "--checkpoints", checkpoints)
-    own = ("--config", args.config) if args.config else ()
+    for verb, module, given in parsed:
+        print(f"== {verb} {given.out}")
+        if module.main(given):
+            return 1
+        if verb == "paired":
+            file = checkpoints / f"{given.encoder}-projector.safetensors"
+            shutil.copyfile(given.out / "model" / hub.WEIGHTS, file)
+        if verb == "tune":
+            shutil.copytree(given.out / "llava", checkpoints / "llava", dirs_exist_ok=True)
+    return 0
 
-    def run(verb: str, *given: object) -> bool:
-        """Whether it ended well."""
-        print(f"== {verb} {given[-1]}")
-        module, parser = import_module(f".{verb.replace('-', '_')}", __package__), argparse.ArgumentParser(verb)
-        module.add_arguments(parser)
-        table = [word for file in files for word in settings.flags(verb, file)] if verb in settings.FLAGGED else own
-        return module.main(parser.parse_args([*map(str, table), *map(str, given)])) == 0
 
-    def project(encoder: str) -> bool:
-        made, file = out / "projectors" / encoder, checkpoints / f"{encoder}-projector.safetensors"
-        done = run("paired", "--features", features, "--encoder", encoder, "--out", made)
-        return done and bool(shutil.copyfile(made / "model" / hub.WEIGHTS, file))
-
-    def adapt() -> bool:
-        given = ("--features", features, "--annotations", annotations, *suite)
-        done = run("tune", *given, "--out", out / "tuned")
-        return done and bool(shutil.copytree(out / "tuned" / "llava", checkpoints / "llava", dirs_exist_ok=True))
-
-    listed = ("--list", args.list) if args.list else ()
-    known = ("--segments", segments, "--annotations", annotations, *suite)
-    done = (
-        run("segment", "--videos", args.videos, *listed, "--out", out / "cut")
-        and (bool(args.annotations) or run("annotate", "--models", args.suite, *known[:2], "--out", annotations))
-        and run("clips", *known, "--encoders", *args.encoders, "--out", features)
-        and all(map(project, args.encoders))
-        and adapt()
-        and run("evaluate-clips", *known, "--features", features, "--out", out / "results.json")
-    )
-    return 0 if done else 1
+def _parsed(verb: str, given: list[object], config: Path | None) -> tuple[ModuleType, argparse.Namespace]:
+    """The module of a verb, and its arguments: those of the suite's table, of one's own, and what is given."""
+    module = import_module(f".{verb.replace('-', '_')}", __package__)
+    parser = argparse.ArgumentParser(verb, allow_abbrev=False)
+    module.add_arguments(parser)
+    own = ("--config", config) if config else ()
+    if verb in settings.FLAGGED:
+        files = [settings.CONFIGS / "paper.toml", *([config] if config else [])]
+        own = [word for file in files for word in settings.flags(verb, file)]
+    return module, parser.parse_args([*map(str, own), *map(str, given)])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -178,11 +178,11 @@ def test_a_wrong_setting_is_named_before_anything_runs(
         config.write_text(text)
         assert main(["recipe", "paper", *given, "--config", str(config)]) == 1
         assert said in capsys.readouterr().err
-    config.write_text("[segment]\nmosst = 3")
+    config.write_text("[evaluate-clips]\ntoken = 3")
     with pytest.raises(SystemExit):
         main(["recipe", "paper", *given, "--config", str(config)])
-    assert "unrecognized arguments: --mosst 3" in capsys.readouterr().err
-    assert not (tmp_path / "out" / "cut").exists()
+    assert "unrecognized arguments: --token 3" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_features_of_other_clips_are_not_measured(
