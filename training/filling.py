@@ -38,6 +38,7 @@ class Filling:
         self.noted: list[Any] = left["noted"]
         self._names: list[str] = left["arrays"]
         self._open: dict[str, np.ndarray] = {}
+        self._all_kept = True
 
     def array(self, name: str, shape: tuple[int, ...], kind: type = np.float16) -> np.ndarray:
         """The array that becomes `<name>.npy`, mapped; of the rows that were filled before, all is there."""
@@ -48,17 +49,23 @@ class Filling:
 
     def keep(self, done: int) -> None:
         """Says that `done` pieces are filled; it is on the disk some seconds later."""
-        self.done = done
+        self.done, self._all_kept = done, False
         if self._pace.due():
-            self.flush()
+            self._save()
 
     def flush(self) -> None:
-        """Puts on the disk what was filled, and then how far it is."""
+        """Puts on the disk what is not there yet."""
+        if not self._all_kept:
+            self._save()
+
+    def _save(self) -> None:
+        """The rows first, and then how far they are."""
         for array in self._open.values():
             array.flush()
         self._names = sorted({*self._names, *self._open})
         left = {"about": self._about, "done": self.done, "noted": self.noted, "arrays": self._names}
         whole.write(self._note, json.dumps(left))
+        self._all_kept = True
 
     def appear(self, folder: Path) -> None:
         """Moves the arrays to `folder`, where they get their names."""

@@ -17,8 +17,8 @@ from training.families import FAMILIES
 from training.steps import Folders
 
 PIECES = {
-    "features": "training.filling:Filling.flush",
-    "gallery": "training.filling:Filling.flush",
+    "features": "training.filling:Filling._save",
+    "gallery": "training.filling:Filling._save",
     "atlas": "training.whole:write",
     "encoder": "training.state:save",
     "projector": "training.state:save",
