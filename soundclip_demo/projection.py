@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from . import tensors
 
 
 class Projector(nn.Module):
@@ -36,7 +37,7 @@ class Projector(nn.Module):
     def save(self, file: Path, card: dict) -> None:
         """Writes the weights in float16 with shape and card (data, seed, command, quality) in the header."""
         state = {name: tensor.half().contiguous() for name, tensor in self.state_dict().items()}
-        save_file(state, file, {"shape": json.dumps(self.shape), "card": json.dumps(card)})
+        tensors.save(file, state, {"shape": json.dumps(self.shape), "card": json.dumps(card)})
 
     @classmethod
     def load(cls, file: Path, spec_hash: str) -> "Projector":

@@ -11,8 +11,10 @@ from . import settings
 
 # Group -> verb -> the module that runs it, and what it does.
 VERBS = {
+    "A whole suite": {
+        "recipe": ("recipe", "all verbs of a suite in their order: recipe compact, recipe paper"),
+    },
     "The compact suite, from a corpus of sounds and pictures": {
-        "recipe": ("recipe", "all of these, in order"),
         "corpus": ("verbs", "count what the corpus holds, by split"),
         "features": ("verbs", "run the front ends and the CLIP tower over the corpus, once"),
         "gallery": ("verbs", "embed the bundled clips"),

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from soundclip_demo import tensors
 from soundclip_demo.encoders import checkpoint
 from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.encoders.joint import Side, Sides, Words
@@ -157,7 +157,7 @@ def save(folder: Path, encoder: str, tower: nn.Module, joint: Sides, card: dict)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save(folder / f"{encoder}.safetensors", tower, FAMILIES[encoder].config, card)
     state = {name: tensor.half().contiguous() for name, tensor in joint.state_dict().items()}
-    save_file(state, folder / f"{encoder}-joint.safetensors", {"card": json.dumps(card)})
+    tensors.save(folder / f"{encoder}-joint.safetensors", state, {"card": json.dumps(card)})
 
 
 def _joint(family: Family, facing: Partners) -> Sides:

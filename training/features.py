@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from soundclip_demo import vision, weights
+from soundclip_demo import tensors, vision, weights
 from soundclip_demo.audio import Sound, decode, resample
 from soundclip_demo.config import THREADS, default_cache
 from soundclip_demo.encoders import whisper
@@ -162,7 +161,7 @@ def _compute_pictures(data: Path, out: Path, checkpoints: Path, unfinished: Path
         standard[i] = ((torch.from_numpy(patches[i]).float() - mean) / std).half().numpy()
     np.save(out / "tokens.npy", ((tokens - mean) / std).half().numpy())
     checkpoints.mkdir(parents=True, exist_ok=True)
-    save_file({"mean": mean, "std": std}, statistics)
+    tensors.save(statistics, {"mean": mean, "std": std})
     whole.write(manifest, json.dumps({"files": listed}))
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import LlavaForConditionalGeneration
 
+from soundclip_demo import tensors
 from soundclip_demo.captioner import SMOLLM2, Captioner
 from soundclip_demo.config import DEFAULT_PROMPT
 
@@ -208,4 +208,4 @@ def save_projector(llava: LlavaForConditionalGeneration, file: Path, card: dict)
     """Writes the multimodal projector in float16, with its card in the header."""
     file.parent.mkdir(parents=True, exist_ok=True)
     state = llava.model.multi_modal_projector.state_dict()
-    save_file({k: v.half().contiguous() for k, v in state.items()}, file, {"card": json.dumps(card)})
+    tensors.save(file, {k: v.half().contiguous() for k, v in state.items()}, {"card": json.dumps(card)})

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from soundclip_demo import tensors
 from soundclip_demo.encoders.whisperclip import Fusion, load_fusion
 from soundclip_demo.projection import Projector
 
@@ -126,4 +126,4 @@ def save(folder: Path, encoder: str, fusion: nn.Module, projector: Projector, ca
     projector.save(folder / f"{encoder}-projector.safetensors", card)
     if isinstance(fusion, Fusion):
         state = {name: tensor.contiguous() for name, tensor in fusion.state_dict().items()}
-        save_file(state, folder / f"{encoder}-fusion.safetensors", {"card": json.dumps(card)})
+        tensors.save(folder / f"{encoder}-fusion.safetensors", state, {"card": json.dumps(card)})

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
+
+from soundclip_demo import tensors as safe
 
 EVERY = 30.0  # seconds from one saved state to the next: the most that a kill can take
 
@@ -20,11 +21,7 @@ EVERY = 30.0  # seconds from one saved state to the next: the most that a kill c
 def save(file: Path, tensors: dict[str, Tensor], about: dict) -> None:
     """Replaces `file`. Killed at any moment, the old or the new one is there."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    part = file.with_name(f"{file.name}.part")
-    save_file(tensors, part, {"about": json.dumps(about), "checksum": str(_checksum(tensors))})
-    with part.open("rb") as written:
-        os.fsync(written.fileno())
-    part.replace(file)
+    safe.save(file, tensors, {"about": json.dumps(about), "checksum": str(_checksum(tensors))})
 
 
 def load(file: Path) -> tuple[dict[str, Tensor], dict]:

@@ -1,6 +1,7 @@
 """The steps of the recipe: what each reads and writes, and its card. `recipe.py` runs them."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -143,8 +144,11 @@ def train_llava(folders: Folders, config: llava.Config, unfinished: Path) -> Non
     sounds = Sounds(data, models, Lines(unfinished / "described.jsonl"), pictures, random)
     saved = llava.Saved(unfinished, (random,))
     adapted, second = llava.train_adapter(model, tokenizer, sounds.words, sounds.captions, config, saved)
-    adapted.half().save_pretrained(out / "adapter")
-    (out / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form; the card below is filled in
+    made = unfinished / "adapter"
+    shutil.rmtree(made, ignore_errors=True)  # what a kill may have left of it
+    adapted.half().save_pretrained(made)
+    (made / "README.md").unlink()  # peft's empty form; the card below is filled in
+    shutil.copytree(made, out / "adapter", dirs_exist_ok=True)
     card |= {"losses": {"pictures": first, "sounds": second}}
     whole.write(out / "card.json", json.dumps(card, indent=1) + "\n")
 

@@ -111,6 +111,7 @@ def _run(name: str, folders: Folders, config: dict) -> dict:
     same = known.get("complete") and (known["config"], known["data"]) == (config, data)
     if same and known["made"] == _hashes(step.makes, folders):
         print(f"is complete for this data and these settings ({file}); --anew does it again")
+        _drop(name, folders)
         return known
     unfinished = _unfinished(folders) / f"{name}-{_hash(config, data)}"
     unfinished.mkdir(parents=True, exist_ok=True)

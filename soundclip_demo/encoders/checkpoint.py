@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .. import tensors
 from ..weights import CheckpointError, sha256
 from .base import EncoderSpec, Kind, TowerEncoder
 
@@ -46,7 +47,7 @@ def save(file: Path, module: nn.Module, config: Any, card: dict) -> None:
     """
     state = {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in module.state_dict().items()}
     state = {name: tensor.contiguous() for name, tensor in state.items()}
-    save_file(state, file, {"config": json.dumps(asdict(config)), "card": json.dumps(card)})
+    tensors.save(file, state, {"config": json.dumps(asdict(config)), "card": json.dumps(card)})
 
 
 def retrained(kind: Kind, file: Path) -> TowerEncoder:
