@@ -91,7 +91,7 @@ function draw() {
   box.replaceChildren(svg);
   root.toggleAttribute('data-marked', Boolean(current()));
   stop(looked).setAttribute('tabindex', 0);
-  if (focused) groupOf(focused)?.focus({ preventScroll: true });
+  if (focused) (groupOf(focused) || stop(null)).focus({ preventScroll: true });
   else look(null);
 }
 
@@ -166,7 +166,7 @@ function under({ clientX, clientY }) {
   return best.each.dataset.native ? { native: best.each.dataset.native } : here(best.each);
 }
 
-const go = (at) => at && at.encoder && trigger('go', { encoder: at.encoder, share: at.share });
+const go = (at) => at && at.encoder && trigger('go', at);
 
 // Left and right along a line, up and down to the same place on the next one.
 function step(key) {
@@ -281,10 +281,13 @@ new MutationObserver(() => {
   draw();
   published();
 }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-// Shows the protocol of the current setting, unless both are shown.
+// When the current setting goes to another protocol, so does the picture, unless it shows both.
+let followed = null;
 function follow() {
   const protocol = props.value && props.value.protocol;
-  if (!base.protocols.includes(protocol) || shown().includes(protocol)) return draw();
+  const gone = protocol !== followed && base.protocols.includes(protocol);
+  followed = protocol;
+  if (!gone || shown().includes(protocol)) return draw();
   choice.protocol = protocol;
   find(`[value="${protocol}"]`).checked = true;
   show();

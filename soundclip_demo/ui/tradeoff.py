@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from .. import encoders, published
+from ..events import PROTOCOLS
 from ..tradeoff import FOUND, Measured, Point, Tradeoff
 from . import texts
 from .paper import layer, lines
@@ -21,7 +22,7 @@ SHARES = ("top1", "top5", "caption", "b3")  # said in percent
 
 
 def tradeoff_panel(measured: Tradeoff, paper: dict, suite: str) -> gr.HTML:
-    """Triggers `go` with the `encoder` and `share` of the point that was chosen; `read_go` checks what arrives.
+    """Triggers `go` with the `encoder`, `share` and `protocol` of the chosen point; `read_go` checks what arrives.
 
     `value` is the setting to mark, `{"encoder", "share", "protocol"}`, or None.
 
@@ -39,12 +40,11 @@ def tradeoff_panel(measured: Tradeoff, paper: dict, suite: str) -> gr.HTML:
     )
 
 
-def read_go(event: gr.EventData) -> tuple[str, float] | None:
-    """Encoder and projected share that the browser names; None where it names something else."""
-    encoder, share = getattr(event, "encoder", None), getattr(event, "share", None)
-    if not isinstance(encoder, str) or encoder not in encoders.ENCODERS:
-        return None
-    return (encoder, float(share)) if isinstance(share, int | float) and 0 <= share <= 1 else None
+def read_go(event: gr.EventData) -> tuple[str, float, str] | None:
+    """Encoder, projected share and protocol that the browser names; None where it names something else."""
+    encoder, share, protocol = (getattr(event, name, None) for name in ("encoder", "share", "protocol"))
+    known = isinstance(encoder, str) and encoder in encoders.ENCODERS and protocol in PROTOCOLS
+    return (encoder, float(share), protocol) if known and isinstance(share, int | float) and 0 <= share <= 1 else None
 
 
 def template(measured: Tradeoff, paper: dict) -> str:

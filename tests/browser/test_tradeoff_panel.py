@@ -42,8 +42,10 @@ def choose(page, protocol: str) -> None:
 
 
 def set_value(page, value: dict | None) -> None:
+    gone(page).fill("")
     page.get_by_label("Value").fill(json.dumps(value))
     page.get_by_label("Value").press("Enter")
+    expect(gone(page)).to_have_value("nowhere", timeout=SLOW)
 
 
 def gone(page):
@@ -77,11 +79,10 @@ def test_a_point_is_read_and_clicked(page) -> None:
     expect(reading(page)).to_contain_text("0.0% (0.0% to 0.5%), n = 366 among 132 clips")
     expect(reading(page)).to_contain_text("n = 92; of all recordings 16.1% (12.3% to 19.9%), n = 366")
     point(page, "whisperclip", 0.4).click()
-    expect(gone(page)).to_have_value("whisperclip 0.4", timeout=SLOW)
+    expect(gone(page)).to_have_value("whisperclip 0.4 frozen", timeout=SLOW)
     expect(page.locator(f"{PLOT} .current")).to_have_count(1, timeout=SLOW)
-    expect(page.get_by_role("radio", name="tuned", exact=True)).to_be_checked()  # it is the tuned one's caption
     page.mouse.move(0, 0)
-    expect(reading(page)).to_contain_text("Your setting: WhisperCLIP · blend 0.4 · tuned LLaVA")
+    expect(reading(page)).to_contain_text("Your setting: WhisperCLIP · blend 0.4 · frozen LLaVA")
 
 
 def test_a_native_mark_is_read_and_leads_nowhere(page) -> None:
@@ -107,12 +108,12 @@ def test_with_the_keyboard_alone(page) -> None:
     page.keyboard.press("ArrowLeft")  # there is nothing left of raw
     expect(point(page, "whisper", 0)).to_be_focused()
     page.keyboard.press("Enter")
-    expect(gone(page)).to_have_value("whisper 0", timeout=SLOW)
+    expect(gone(page)).to_have_value("whisper 0 frozen", timeout=SLOW)
     expect(page.locator(f"{PLOT} .current")).to_have_count(1, timeout=SLOW)
     page.keyboard.press("Tab")
     expect(page.locator("#measured .numbers summary")).to_be_focused()
     page.keyboard.press("Shift+Tab")
-    expect(point(page, "whisper", 0, "tuned")).to_be_focused()
+    expect(point(page, "whisper", 0)).to_be_focused()
 
 
 def test_the_focus_outlives_a_new_value(page) -> None:
@@ -121,6 +122,18 @@ def test_the_focus_outlives_a_new_value(page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(f"{PLOT} .current")).to_have_count(1, timeout=SLOW)
     expect(point(page, "clap", 0.9, "tuned")).to_be_focused()
+
+
+def test_the_picture_follows_the_setting_to_another_protocol_but_the_visitor_may_look_elsewhere(page) -> None:
+    set_value(page, {"encoder": "clap", "share": 0.5, "protocol": "tuned"})
+    expect(page.get_by_role("radio", name="tuned", exact=True)).to_be_checked(timeout=SLOW)
+    expect(page.locator(f"{PLOT} .current")).to_have_count(1)
+    choose(page, "frozen")
+    expect(page.locator(f"{PLOT} .current")).to_have_count(0)
+    set_value(page, {"encoder": "clap", "share": 0.6, "protocol": "tuned"})
+    expect(page.get_by_role("radio", name="frozen", exact=True)).to_be_checked()
+    choose(page, "both")
+    expect(reading(page)).to_contain_text("Your setting: CLAP · blend 0.6 · tuned LLaVA")
 
 
 def test_every_point_says_in_words_what_it_is(page) -> None:

@@ -17,12 +17,12 @@ from soundclip_demo.ui.tradeoff import read_go, tradeoff_panel
 
 
 def go(event: gr.EventData) -> tuple[str, dict]:
-    encoder, share = read_go(event)
-    return f"{encoder} {share:g}", {"encoder": encoder, "share": share, "protocol": "tuned"}
+    encoder, share, protocol = read_go(event)
+    return f"{encoder} {share:g} {protocol}", {"encoder": encoder, "share": share, "protocol": protocol}
 
 
-def mark(text: str) -> dict:
-    return json.loads(text)
+def mark(text: str) -> tuple[str, dict]:
+    return "nowhere", json.loads(text)
 
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -37,6 +37,6 @@ with gr.Blocks(fill_width=True) as page:
     gone = gr.Textbox(label="Gone to")
     wanted = gr.Textbox(label="Value")
     panel.go(go, None, [gone, panel], show_progress="hidden")
-    wanted.submit(mark, wanted, panel, show_progress="hidden")
+    wanted.submit(mark, wanted, [gone, panel], show_progress="hidden")
 css = "".join((theme.HERE / name).read_text() for name in theme.STYLES) + ".gradio-container { width: 100% }"
 page.launch(server_port=given.port, theme=theme.theme(), head=theme.HEAD, css=css)

@@ -206,8 +206,8 @@ def test_what_goes_to_the_browser(measured: Tradeoff) -> None:
 @pytest.mark.parametrize(
     ("encoder", "given", "wanted"),
     [
-        ("clap", 0.4, ("clap", 0.4)),
-        ("clap", 1, ("clap", 1.0)),
+        ("clap", 0.4, ("clap", 0.4, "frozen")),
+        ("clap", 1, ("clap", 1.0, "frozen")),
         ("clap", 1.01, None),
         ("clap", -1, None),
         ("clap", float("nan"), None),
@@ -218,7 +218,8 @@ def test_what_goes_to_the_browser(measured: Tradeoff) -> None:
     ],
 )
 def test_a_chosen_point_is_checked(encoder: object, given: object, wanted: tuple | None) -> None:
-    assert panel.read_go(SimpleNamespace(encoder=encoder, share=given)) == wanted
+    assert panel.read_go(SimpleNamespace(encoder=encoder, share=given, protocol="frozen")) == wanted
+    assert panel.read_go(SimpleNamespace(encoder=encoder, share=given, protocol="melted")) is None
     assert panel.read_go(SimpleNamespace()) is None
 
 
