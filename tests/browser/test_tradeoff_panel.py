@@ -42,10 +42,9 @@ def choose(page, protocol: str) -> None:
 
 
 def set_value(page, value: dict | None) -> None:
-    gone(page).fill("")
     page.get_by_label("Value").fill(json.dumps(value))
     page.get_by_label("Value").press("Enter")
-    expect(gone(page)).to_have_value("nowhere", timeout=SLOW)
+    expect(gone(page)).to_have_value(f"marked {json.dumps(value)}", timeout=SLOW)
 
 
 def gone(page):
