@@ -2,13 +2,11 @@
 
 import csv
 import json
-import multiprocessing
-import random
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
+import kill
 import numpy as np
 import pytest
 import torch
@@ -31,11 +29,9 @@ CLIPS, MISSING, UNKNOWN = 40, 3, 4  # of which one was not read by an encoder, a
 CONFIG = toy.settings_of(
     Config, "tune", "paper", batch=4, steps=12, rate=2e-2, rank=4, projector_rank=4, save_every=2, threshold=0.0
 )
+PIECE = "training.state:save"
 SOUNDS = ("A dog barks.", "Rain falls.")
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-PROCESSES = multiprocessing.get_context("forkserver")  # as in test_training_paired.py
-PROCESSES.set_forkserver_preload(["training.tune", "torch._dynamo", "pytest"])
 
 
 def clips_folder(folder: Path, widths: dict[str, tuple[int, ...]]) -> Path:
@@ -99,21 +95,13 @@ def files(
 def whole(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was never stopped, in a process like those that are."""
     out = tmp_path_factory.mktemp("whole")
-    run = started(files, CONFIG, out)
-    run.join(300)
-    assert run.exitcode == 0
+    assert kill.alone(PIECE, work, files, CONFIG, out, settings.default_cache()) == CONFIG.steps // CONFIG.save_every
     return out
 
 
-def started(files: Files, config: Config, out: Path) -> multiprocessing.Process:
-    process = PROCESSES.Process(target=alone, args=(files, config, out, str(settings.default_cache())))
-    process.start()
-    return process
-
-
-def alone(files: Files, config: Config, out: Path, cache: str) -> None:
+def work(files: Files, config: Config, out: Path, cache: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOUNDCLIP_CACHE", cache)
+        patch.setenv("SOUNDCLIP_CACHE", str(cache))
         torch.set_num_threads(1)
         tune.tune(files, config, out)
 
@@ -191,29 +179,10 @@ def test_the_demo_opens_it_and_it_merges(files: Files, whole: Path, tmp_path: Pa
 
 
 def test_killed_at_random_it_ends_with_the_same_adapter(files: Files, whole: Path, tmp_path: Path) -> None:
-    saved, luck, kills, done = tmp_path / "state.safetensors", random.Random(0), 0, []
-    config = replace(CONFIG, steps=24, save_every=1)
-    while kills < 10:
-        before, run = saved.stat().st_mtime_ns if saved.exists() else 0, started(files, config, tmp_path)
-        if luck.random() < 0.3:
-            run.join(luck.uniform(0, 3))
-        else:
-            while run.is_alive() and (not saved.exists() or saved.stat().st_mtime_ns == before):
-                time.sleep(0.002)
-            run.join(luck.uniform(0, 0.1))
-        if not run.is_alive():
-            break
-        run.kill()
-        run.join()
-        kills += 1
-        done.append(state.load(saved)[1]["progress"]["step"] if saved.exists() else 0)
-    assert done == sorted(done)
-    assert kills == 10
+    config, cache = replace(CONFIG, steps=24, save_every=1), settings.default_cache()
+    assert kill.killed(PIECE, work, files, config, tmp_path, cache) <= 24 - kill.KILLS
     (tmp_path / "whole").mkdir()
-    for out in (tmp_path, tmp_path / "whole"):
-        run = started(files, config, out)
-        run.join(300)
-        assert run.exitcode == 0
+    assert kill.alone(PIECE, work, files, config, tmp_path / "whole", cache) == 24
     ended, uninterrupted = (state.load(out / "state.safetensors")[0] for out in (tmp_path, tmp_path / "whole"))
     assert ended.keys() == uninterrupted.keys()
     assert all(torch.equal(ended[name], value) for name, value in uninterrupted.items())
