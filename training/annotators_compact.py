@@ -56,7 +56,8 @@ def annotators(config: Config | None = None) -> Annotators:
     engine = cache(lambda: Engine(config))  # all three run in one
     llava = f"compact LLaVA@{_revision(config.checkpoints / 'llava')}"
     heard = _revision(config.checkpoints, "whisperclip-")
-    measured = f"distances of WhisperCLIP@{heard} in {SUITES[config.suite].space(config).name}"
+    space, compared = SUITES[config.suite].space(config).name, _revision(config.checkpoints, reference.NAME)
+    measured = f"distances of WhisperCLIP@{heard} in {space}, against reference@{compared}"
     return Annotators(
         "compact",
         {"video": llava, "sound": f"{llava} on WhisperCLIP@{heard}", "scorer": measured},

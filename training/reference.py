@@ -30,7 +30,8 @@ from soundclip_demo.parts import NotReady
 
 from . import corpus
 
-FILE = "alignment-reference.safetensors"
+NAME = "alignment-reference"
+FILE = f"{NAME}.safetensors"
 EACH = 4  # of a category, sounds and pictures
 
 
