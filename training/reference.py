@@ -4,31 +4,29 @@ Recordings of the validation split, which chose among epochs and taught nothing,
 projectors saw; a few of each category, so that no category weighs more than another. Kept are their tokens.
 """
 
-import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from soundclip_demo import weights
-from soundclip_demo.config import ROOT, Config, limit_threads
+from soundclip_demo import tensors, weights
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
 from soundclip_demo.events import Setting
-from soundclip_demo.parts import NotReady
 
 from . import corpus
+from .filling import Filling
 
 NAME = "alignment-reference"
 FILE = f"{NAME}.safetensors"
@@ -64,27 +62,40 @@ def load(checkpoints: Path) -> Reference:
     return Reference(**tokens)
 
 
-def make(data: Path, engine: Engine) -> Path:
-    """Writes the reference beside the checkpoints that `engine` runs on."""
-    tower = engine.parts.tower()
-    shown = list(_pictures(data))
-    pictures = [tower.look([Image.open(file)])[0][0] for file in tqdm(shown, desc="pictures", unit="picture")]
-    heard = []
-    for file in tqdm(list(_sounds(data)), desc="sounds", unit="sound"):
-        try:
-            heard.append(engine.embed_file(file, Setting())[1])
-        except UserError as error:
-            print(f"left out {file.name}: {error}", file=sys.stderr)
-    checkpoints = engine.config.checkpoints
+def make(data: Path, engine: Engine, unfinished: Path) -> None:
+    """Writes the reference beside the checkpoints that `engine` runs on; killed, it goes on with what `unfinished` has.
+
+    Args:
+        data: the corpus folder.
+    """
+    tower, checkpoints = engine.parts.tower(), engine.config.checkpoints
+    width = engine.gallery.tokens.shape[1]
+    made = {
+        "pictures": (list(_pictures(data)), lambda file: tower.look([Image.open(file)])[0][0]),
+        "sounds": (list(_sounds(data)), lambda file: engine.embed_file(file, Setting())[1]),
+    }
+    kept = {name: _tokens(Filling(unfinished, name, len(files)), name, files, token, width)
+            for name, (files, token) in made.items()}
     card = {
         "checkpoints": made_by(checkpoints),
         "data": corpus.fingerprint(data),
         "command": "python -m training reference --corpus DIR",
     }
-    tokens = {"sounds": torch.stack(heard), "pictures": torch.stack(pictures)}
-    halves = {name: normalize(rows, dim=-1).half() for name, rows in tokens.items()}
-    save_file(halves, checkpoints / FILE, {"card": json.dumps(card)})
-    return checkpoints / FILE
+    tensors.save(checkpoints / FILE, kept, {"card": json.dumps(card)})
+
+
+def _tokens(filling: Filling, name: str, files: list[Path], token: Callable[[Path], Tensor], width: int) -> Tensor:
+    """Unit vectors float16 [n, width] of those files that have a token."""
+    rows = filling.array(name, (len(files), width))
+    for i in tqdm(range(filling.done, len(files)), desc=name, unit="file"):
+        try:
+            rows[i] = normalize(token(files[i]), dim=-1).half().numpy()
+        except UserError as error:
+            print(f"left out {files[i].name}: {error}", file=sys.stderr)  # its row stays zero
+        filling.keep(i + 1)
+    filling.flush()
+    found = torch.from_numpy(np.array(rows))
+    return found[found.any(1)]
 
 
 def _sounds(data: Path) -> Iterator[Path]:
@@ -110,23 +121,3 @@ def _pictures(data: Path) -> Iterator[Path]:
 
 def _shuffled(name: str) -> str:
     return sha256(name.encode()).hexdigest()
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `python -m training reference`."""
-    parser.add_argument("--corpus", type=Path, required=True, help="folder with sounds.csv and pictures.csv")
-    parser.add_argument("--assets", type=Path, default=ROOT / "assets", help="what is read and written")
-
-
-def main(args: argparse.Namespace) -> int:
-    """Makes the reference, and says how large it is."""
-    limit_threads()
-    config = Config(gallery=args.assets / "gallery", checkpoints=args.assets / "checkpoints")
-    try:
-        make(args.corpus, Engine(config))
-    except (OSError, UserError, NotReady, weights.WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    found = load(config.checkpoints)
-    print(f"{len(found.sounds)} sounds and {len(found.pictures)} pictures")
-    return 0

@@ -19,7 +19,7 @@ from soundclip_demo import clips
 from soundclip_demo.alignment import DIMENSIONS, alignment_of
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
-from training import annotate, annotators, annotators_compact, corpus, own_clips, reference, scoring
+from training import annotate, annotators, annotators_compact, corpus, own_clips, reference, scoring, state
 from training.__main__ import main
 from training.jsonlines import Lines
 from training.reference import Reference
@@ -291,22 +291,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus of three categories: two files of each of ten recordings, and six pictures."""
-    folder = tmp_path_factory.mktemp("corpus")
-    sounds, pictures = ["file,category,recording,source"], ["file,category,kind"]
-    for at, name in enumerate(toy.CLASSES):
-        for i in range(10):
-            samples = toy.tone(300 * (at + 1) + 10 * i, 1.0)
-            for part in "ab":
-                file = toy.write_sound(folder / f"sounds/{name}-{i}{part}.wav", samples)
-                sounds.append(f"{file.relative_to(folder)},{name},{name}/{i},toy")
-        for i in range(6):
-            (folder / "pictures").mkdir(exist_ok=True)
-            toy.picture(10 * at + i).save(folder / f"pictures/{name}-{i}.png")
-            pictures.append(f"pictures/{name}-{i}.png,{name},photo")
-    (folder / "sounds.csv").write_text("\n".join(sounds))
-    (folder / "pictures.csv").write_text("\n".join(pictures))
-    return folder
+    return toy.corpus_folder(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +299,7 @@ def measured(workspace: toy.Workspace, data: Path, tmp_path_factory: pytest.Temp
     """An engine whose checkpoints have a reference beside them."""
     folder = tmp_path_factory.mktemp("checkpoints") / "of-suite"
     engine = Engine(workspace.config(checkpoints=Path(shutil.copytree(workspace.checkpoints, folder))))
-    reference.make(data, engine)
+    reference.make(data, engine, tmp_path_factory.mktemp("unfinished"))
     return engine
 
 
@@ -365,15 +350,40 @@ def test_a_reference_of_other_checkpoints_is_refused(measured: Engine, tmp_path:
 
 
 def test_a_reference_is_of_unheard_recordings(measured: Engine, data: Path) -> None:
-    validated = {sound.recording for sound in corpus.sounds(data) if sound.split == "validation"}
-    assert len(validated) == 3
+    validated = [sound.file for sound in corpus.sounds(data) if sound.split == "validation"]
     found = reference.load(measured.config.checkpoints)
-    assert found.sounds.shape == (3, 1280)  # one file of each of these recordings
-    assert found.pictures.shape == (12, 1280)
-    first = min(file for file in (data / "sounds").iterdir() if f"{file.stem[:3]}/{file.stem[4]}" in validated)
-    token = measured.embed_file(first, Setting())[1]
-    nearest = found.sounds @ (token / token.norm())
-    assert nearest.max() == pytest.approx(1.0, abs=1e-2)
+    assert found.pictures.shape == (len(toy.PITCH) * toy.PICTURES, 1280)
+    tokens = torch.stack([measured.embed_file(file, Setting())[1] for file in validated])
+    nearest = found.sounds @ torch.nn.functional.normalize(tokens, dim=-1).T
+    assert found.sounds.shape == (3, 1280)  # one file of one recording of each category
+    assert torch.allclose(nearest.amax(1), torch.ones(3), atol=1e-2)
+
+
+def test_a_reference_goes_on_where_it_was(
+    measured: Engine, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = measured.config.checkpoints / reference.FILE
+    before, looked, tower = file.read_bytes(), [], measured.parts.tower()
+    look = tower.look
+
+    def until(last: int) -> None:
+        def watched(images: list) -> Any:
+            looked.append(images)
+            if len(looked) > last:
+                raise KeyboardInterrupt
+            return look(images)
+
+        monkeypatch.setattr(tower, "look", watched)
+
+    monkeypatch.setattr(state, "EVERY", 0.0)
+    until(5)
+    with pytest.raises(KeyboardInterrupt):
+        reference.make(data, measured, tmp_path)
+    looked.clear()
+    until(100)
+    reference.make(data, measured, tmp_path)
+    assert len(looked) == len(toy.PITCH) * toy.PICTURES - 5
+    assert file.read_bytes() == before
 
 
 def test_the_compact_models_annotate(measured: Engine, gallery: Path, tmp_path: Path) -> None:
