@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from soundclip_demo.alignment import DIMENSIONS, Alignment
 from training.annotators import Annotators
-from training.ave2 import DIMENSIONS, Alignment
-from training.scoring import Question, fields
+from training.scoring import Question, by_texts, fields
 
 
 class Eye:
@@ -37,4 +37,4 @@ class Mind:
 
 def annotators() -> Annotators:
     names = {"video": "eye@1", "sound": "ear@2", "scorer": "mind@3"}
-    return Annotators(names, Eye, Ear, Mind)
+    return Annotators("toy", names, Eye, Ear, lambda: by_texts(Mind()))

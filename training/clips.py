@@ -20,13 +20,13 @@ import numpy as np
 from tqdm import tqdm
 
 from soundclip_demo import encoders
+from soundclip_demo.alignment import DIMENSIONS
 from soundclip_demo.config import THREADS, Config, config_of
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.suites import SUITES
 
 from . import annotated, manifest, rows
 from .annotated import Annotated
-from .ave2 import DIMENSIONS
 from .own_clips import Clip, clips_of, splits
 from .rows import PICTURES
 
@@ -107,9 +107,9 @@ def _list(clips: list[Clip], out: Path, known: Mapping[str, Annotated]) -> None:
             what = "splits of other annotations" if name == "splits" else "features of other clips"
             raise ValueError(f"{out} holds {what}: {file.name} differs")
     if known:
-        none = dict.fromkeys(DIMENSIONS, np.nan)
-        scores = [known[clip.id].alignment.scores if clip.id in known else none for clip in clips]
-        _save(out / "scores.npy", np.array([[of[name] for name in DIMENSIONS] for of in scores], np.float32))
+        scores = [known[clip.id].alignment.scores if clip.id in known else {} for clip in clips]
+        rows = [[of.get(name, np.nan) for name in DIMENSIONS] for of in scores]
+        _save(out / "scores.npy", np.array(rows, np.float32))
 
 
 def _save(file: Path, array: np.ndarray) -> None:

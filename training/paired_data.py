@@ -128,4 +128,6 @@ def _kept(scores: Path, threshold: float | None, count: int) -> np.ndarray:
         raise ValueError(f"{scores} must hold scores for {count} rows, not {list(given.shape)}")
     if np.nanmax(given, initial=0) > HIGHEST:
         raise ValueError(f"{scores} holds {np.nanmax(given)}: scores are 0 to {HIGHEST}")
-    return given.mean(1) >= threshold  # never of a clip without scores
+    known = ~np.isnan(given)
+    sums = np.where(known, given, 0.0).sum(1)
+    return known.any(1) & (sums >= threshold * known.sum(1))  # the mean of what is known; never without any

@@ -20,13 +20,28 @@ from soundclip_demo.config import Config, default_cache
 from soundclip_demo.encoders import ENCODERS, checkpoint, whisper, whisperclip
 from soundclip_demo.encoders import load as load_encoder
 from soundclip_demo.encoders.joint import Words, load_words
+from soundclip_demo.engine import Engine
 from soundclip_demo.events import PROTOCOLS
 from soundclip_demo.gallery import Gallery, read
 from soundclip_demo.parts import Parts
 from soundclip_demo.projection import Projector
 from soundclip_demo.suites import SUITES, Space, llava_spec
 
-from . import captioned, cards, corpus, encoders, evaluate, features, held_out, llava, projector, report, targets, whole
+from . import (
+    captioned,
+    cards,
+    corpus,
+    encoders,
+    evaluate,
+    features,
+    held_out,
+    llava,
+    projector,
+    reference,
+    report,
+    targets,
+    whole,
+)
 from .batches import Pictures, Sounds
 from .families import FAMILIES
 from .filling import Filling
@@ -174,6 +189,12 @@ def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path
     cards.write(folders.checkpoints, results)
     for shown in (report.summary(results), *report.tables(results)):
         print(shown)
+
+
+def make_reference(folders: Folders, _: None, unfinished: Path) -> None:
+    """What the compact annotators compare a clip with."""
+    config = Config(gallery=folders.assets / "gallery", checkpoints=folders.checkpoints)
+    reference.make(folders.corpus, Engine(config), unfinished)
 
 
 def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:

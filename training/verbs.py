@@ -17,7 +17,7 @@ from soundclip_demo.config import ROOT, default_cache, limit_threads
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.weights import sha256
 
-from . import corpus, encoders, evaluate, features, llava, manifest, projector, settings, steps
+from . import corpus, encoders, evaluate, features, llava, manifest, projector, reference, settings, steps
 from .families import FAMILIES
 from .steps import Folders
 
@@ -81,6 +81,7 @@ STEPS = {
     "evaluate": Step(
         steps.run_evaluation, evaluate.Config, ("assets/results/compact.json", "assets/checkpoints/README.md")
     ),
+    "reference": Step(steps.make_reference, None, (f"assets/checkpoints/{reference.FILE}",)),
 }
 
 

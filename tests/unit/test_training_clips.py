@@ -21,6 +21,7 @@ import toy_llava
 from filelock import FileLock
 
 from soundclip_demo import clip, clips, encoders, vision, weights
+from soundclip_demo.alignment import DIMENSIONS, Alignment
 from soundclip_demo.config import Config
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
@@ -29,7 +30,6 @@ from training import annotated, clip_tokens, engines, own_clips
 from training import clips as features
 from training.__main__ import main
 from training.annotated import Annotated
-from training.ave2 import DIMENSIONS, Alignment
 from training.clip_features import Task, Work, Worker
 from training.own_clips import Clip, clips_of, middle, splits
 from training.rows import PICTURES, Rows, shard_of

@@ -227,10 +227,10 @@ def test_only_what_something_changed_for_is_done_again(
     assert again() == []
     statistics = copied.checkpoints / "wav2clip-projector.safetensors"
     statistics.write_bytes(statistics.read_bytes() + b" ")
-    assert again() == ["projector", "llava", "evaluate"]  # its own file, and what reads it
+    assert again() == ["projector", "llava", "evaluate", "reference"]  # its own file, and what reads it
     assert again() == []
     (copied.work / "clap-embeddings.spec").unlink()
-    assert again() == ["encoder", "projector", "llava", "evaluate"]
+    assert again() == ["encoder", "projector", "llava", "evaluate", "reference"]
     assert again("--anew") == list(verbs.STEPS)
     options(copied)
     file = copied.work.with_name("short.toml")

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save_file
 
 from soundclip_demo import adapter
 from soundclip_demo import config as settings
+from soundclip_demo.alignment import DIMENSIONS
 from soundclip_demo.encoders.whisperclip import Fusion
 from soundclip_demo.parts import Parts
 from soundclip_demo.projection import Projector
 from training import clip_tokens, merge, rows, state, tune
 from training.__main__ import main
-from training.ave2 import DIMENSIONS
 from training.rows import Layout
 from training.tune import Config, Files
 
