@@ -17,8 +17,8 @@ pytest.importorskip("gradio")
 import gradio as gr
 
 from soundclip_demo.ui import texts
-from soundclip_demo.ui.compare import Comparison, Said, panel, ready
 from soundclip_demo.ui.choosing import Chosen
+from soundclip_demo.ui.compare import Comparison, Said, panel, ready
 from soundclip_demo.ui.comparing import Comparing
 from soundclip_demo.ui.describing import Describing
 from soundclip_demo.ui.finding import Ticket
