@@ -31,7 +31,7 @@ MODES = {
     "raw": "raw",
     "blend": "blend",
 }
-SHARE = "Right column: from raw (0) to projected (1)"
+SHARE = "Right column: raw (0) to projected (1)"
 SIDES = {
     "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
     "projected": ("Projected", "The same numbers, moved into picture space by a trained projector."),

@@ -43,7 +43,7 @@ def show_results(page: Page, sound: Path | None) -> None:
         page.locator("#upload input[type=file]").set_input_files(sound)
     else:
         page.locator("#examples .chip").first.click()
-    page.locator("#matches .card[data-clip]").first.wait_for(timeout=WAIT_MS)
+    page.locator("#projected .card[data-clip]").first.wait_for(timeout=WAIT_MS)
     page.locator("#again").wait_for(timeout=WAIT_MS)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)  # the star's move
