@@ -17,7 +17,6 @@ from soundclip_demo.alignment import DIMENSIONS, HIGHEST, Alignment
 
 from .own_clips import Clip
 
-
 TRIES = 3
 QUESTIONS = {
     "temporal_alignment": "Do the sounds that are described happen when the actions that are described do?",
