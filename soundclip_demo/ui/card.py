@@ -31,9 +31,7 @@ def clip_card(gallery: "Gallery") -> gr.HTML:
     """The component; its event `query` carries the id of the `clip` whose sound the visitor wants to search with."""
 
     def about(clip: Any) -> str:
-        """The card of one clip; empty where there is none, since the browser may ask for anything."""
-        known = next((row for row in gallery.clips if row.id == clip), None)
-        return body(known) if known else ""
+        return asked_for(gallery, clip)
 
     return gr.HTML(
         value="",
@@ -44,6 +42,12 @@ def clip_card(gallery: "Gallery") -> gr.HTML:
         words={"failed": texts.CARD_FAILED},
         server_functions=[about],
     )
+
+
+def asked_for(gallery: "Gallery", clip: Any) -> str:
+    """The card of one clip; empty where there is none, since the browser may ask for anything."""
+    known = next((row for row in gallery.clips if row.id == clip), None)
+    return body(known) if known else ""
 
 
 def body(clip: "Clip") -> str:
