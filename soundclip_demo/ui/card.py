@@ -46,7 +46,7 @@ def clip_card(gallery: "Gallery") -> gr.HTML:
 
 def asked_for(gallery: "Gallery", clip: Any) -> str:
     """The card of one clip; empty where there is none, since the browser may ask for anything."""
-    known = next((row for row in gallery.clips if row.id == clip), None)
+    known = gallery.find(clip) if isinstance(clip, str) else None
     return body(known) if known else ""
 
 

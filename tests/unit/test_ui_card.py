@@ -89,6 +89,6 @@ def test_every_string_is_escaped() -> None:
 
 @pytest.mark.parametrize("asked", [None, "c9", "", 3, ["c0"], {"id": "c0"}])
 def test_the_browser_may_ask_for_anything(asked: object) -> None:
-    gallery = SimpleNamespace(clips=(CLIP,))
+    gallery = SimpleNamespace(find={CLIP.id: CLIP}.get)
     assert card.asked_for(gallery, asked) == ""
     assert card.asked_for(gallery, "c0") == card.body(CLIP)
