@@ -22,8 +22,8 @@ CARD = """
       ><path d="M4 9v6h4l5 4V5L8 9z"/><path class="waves" d="M16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12"/></svg
     ></button><button type="button" class="round more" hidden>i</button></div>
   <div class="about"><strong></strong>
-    <div class="line"><div class="bar" role="img"><i></i><b></b></div><span class="score"></span></div><p class="words"></p>
-    <details class="licence"><summary></summary><span></span></details></div></li>
+    <div class="line"><div class="bar" role="img"><i></i><b></b></div><span class="score"></span></div>
+    <p class="words"></p><details class="licence"><summary></summary><span></span></details></div></li>
 """
 TEMPLATE = """
 <section class="found"><div class="side-head"><h2></h2><p class="how"></p></div>
