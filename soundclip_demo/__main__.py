@@ -4,7 +4,7 @@
     python -m soundclip_demo compare SOUND [--json]
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
-    python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions captions.csv]
+    python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
 
@@ -86,7 +86,7 @@ def _gallery_build(args: argparse.Namespace) -> None:
     from .gallery_build import build
 
     limit_threads()
-    count = build(args.folder, args.out, args.captions, config_of(args.suite))
+    count = build(args.folder, args.out, args.captions, config_of(args.suite), args.annotations)
     print(json.dumps({"gallery": str(args.out), "clips": count}))
 
 
@@ -172,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("folder", type=Path)
     build.add_argument("--out", type=Path, required=True)
     build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
+    build.add_argument("--annotations", type=Path, help="alignment scores: lines of `python -m training annotate`")
     build.set_defaults(run=_gallery_build)
 
     listing = verbs.add_parser("encoders", parents=[suite], help="every encoder in both suites: ready or why not")

@@ -1,7 +1,8 @@
 """The clips that are searched: `clips.csv`, their CLIP tokens, their place on the map, their media.
 
 A gallery folder holds `clips.csv` (one row a clip), `tokens.npy` float16 [N, D], `atlas.npy` float32 [N, 2],
-`gallery.json` (title, CLIP space, note) and the files that the rows name. The bundled one has `words.csv` as well:
+`gallery.json` (title, CLIP space, note) and the files that the rows name. It may hold `annotations.jsonl`, the
+alignment scores of its clips as `python -m training annotate` writes them. The bundled one has `words.csv` as well:
 categories and other words that name them.
 """
 
@@ -14,12 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
+from . import alignment
+from .alignment import Annotation
 from .errors import UserError
 from .events import Truth
 from .naming import places_named
 from .suites import Space
 
 COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "licence", "attribution")
+ANNOTATIONS = "annotations.jsonl"
+REFUSED = f"Delete {ANNOTATIONS}, or make it again with: python -m training annotate --gallery GALLERY --out FILE"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Clip:
         still: the video is a slow camera move over one picture, not a filmed one.
         picture_kind: "photo", "drawing" or "video".
         attribution: who made what, under which licence; plain text, may be empty.
+        annotation: alignment scores and what made them; None where the gallery has none of this clip.
     """
 
     id: str
@@ -41,6 +47,7 @@ class Clip:
     picture_kind: str
     licence: str
     attribution: str
+    annotation: Annotation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +101,12 @@ def read(folder: Path, space: Space) -> Gallery:
         UserError: a file is missing or damaged, or the gallery belongs to another CLIP space.
     """
     folder = folder.resolve()
+    said = _annotations(folder)
     try:
         about = json.loads((folder / "gallery.json").read_text())
         title, made_for, spec, note = about["title"], about["space"], about["spec"], about["note"]
         with (folder / "clips.csv").open(newline="") as file:
-            clips = tuple(_clip(folder, row) for row in csv.DictReader(file))
+            clips = tuple(_clip(folder, row, said.get(row["id"])) for row in csv.DictReader(file))
         tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
         coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
         words = _words(folder / "words.csv")
@@ -113,6 +121,8 @@ def read(folder: Path, space: Space) -> Gallery:
         raise UserError("This gallery was made with other weights of the CLIP tower.", "Build it again.")
     if not len(clips) == len(tokens) == len(coordinates) > 0:
         raise UserError("The gallery's files do not belong together.", "Build it again.")
+    if said.keys() - {clip.id for clip in clips}:
+        raise UserError(f"The gallery's {ANNOTATIONS} is about other clips.", REFUSED)
     return Gallery(folder, title, made_for, note, clips, tokens, coordinates, words)
 
 
@@ -123,7 +133,15 @@ def _words(file: Path) -> dict[str, tuple[str, ...]]:
         return {row["category"]: tuple(filter(None, row["words"].split("|"))) for row in csv.DictReader(table)}
 
 
-def _clip(folder: Path, row: dict[str, str]) -> Clip:
+def _annotations(folder: Path) -> dict[str, Annotation]:
+    file = folder / ANNOTATIONS
+    try:
+        return alignment.read(file) if file.exists() else {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"The gallery's {ANNOTATIONS} cannot be read.", REFUSED) from error
+
+
+def _clip(folder: Path, row: dict[str, str], annotation: Annotation | None) -> Clip:
     credit = _inside(folder, row["attribution"]) if row["attribution"] else None
     return Clip(
         id=row["id"],
@@ -135,6 +153,7 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
         picture_kind=row["picture_kind"],
         licence=row["licence"],
         attribution=credit.read_text() if credit and credit.is_file() else "",
+        annotation=annotation,
     )
 
 

@@ -2,6 +2,8 @@
 
 `captions.csv`, where given, has the columns `file`, `caption` and, if wanted, `category` and `licence`; a file is
 named as below the folder. Without it a clip is called by its file's name and its category by the file's folder.
+Annotations, where given, are the lines that `python -m training annotate --segments` wrote; a line is about the file
+that its id names without folder and suffix.
 """
 
 import csv
@@ -15,12 +17,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from . import atlas, clips
+from . import alignment, atlas, clips
 from .audio import Sound, decode, resample
 from .config import WINDOW_SECONDS, Config
 from .errors import UserError
 from .frames import middle_frame
-from .gallery import COLUMNS
+from .gallery import ANNOTATIONS, COLUMNS
 from .parts import Parts
 from .suites import SUITES, Space
 
@@ -37,17 +39,18 @@ class _Video:
     licence: str
 
 
-def build(folder: Path, out: Path, captions: Path | None, config: Config) -> int:
+def build(folder: Path, out: Path, captions: Path | None, config: Config, annotations: Path | None = None) -> int:
     """Cuts, embeds and maps every video below `folder` -> how many clips the gallery has.
 
     A file that cannot be used is named on standard error and left out.
 
     Raises:
-        UserError: no video could be used.
+        UserError: no video could be used, or a list that was given cannot be read.
     """
+    said = _lines(annotations) if annotations else {}
     for name in ("videos", "posters"):
         (out / name).mkdir(parents=True, exist_ok=True)
-    rows, tokens = [], []
+    rows, tokens, annotated = [], [], []
     tower = Parts(config).tower()
     for video in tqdm(list(_videos(folder, captions)), desc="videos", unit="video"):
         try:
@@ -56,10 +59,13 @@ def build(folder: Path, out: Path, captions: Path | None, config: Config) -> int
             print(f"left out {video.file.name}: {error}", file=sys.stderr)
             continue
         rows.append(kept)
+        if line := said.get(video.file.stem):
+            annotated.append(line | {"id": video.clip_id})
         tokens.append(tower.look([frame])[0][0].half().numpy())
     if not rows:
         raise UserError("No video in this folder could be used.", "It needs files such as mp4, mov, mkv or webm.")
     save(out, rows, np.stack(tokens), title=folder.resolve().name, note="", space=SUITES[config.suite].space(config))
+    _save_annotations(out / ANNOTATIONS, annotated)
     return len(rows)
 
 
@@ -105,6 +111,23 @@ def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:
             row.get("caption") or file.stem.replace("_", " "),
             row.get("licence") or "not stated",
         )
+
+
+def _lines(annotations: Path) -> dict[str, dict]:
+    """The lines of annotations that have scores, by their ids."""
+    try:
+        known = alignment.read(annotations)
+        lines = map(json.loads, annotations.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{annotations.name} cannot be read.", "It is what `training annotate` writes.") from error
+    return {line["id"]: line for line in lines if line.get("id") in known}
+
+
+def _save_annotations(file: Path, lines: list[dict]) -> None:
+    """Writes the lines; a file of an earlier build goes, since its ids may now name other clips."""
+    file.unlink(missing_ok=True)
+    if lines:
+        file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
 def _cut(video: _Video, out: Path, config: Config) -> tuple[Image.Image, dict[str, str]]:

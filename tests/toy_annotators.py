@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from soundclip_demo.alignment import DIMENSIONS, Alignment
 from training import annotate
 from training.annotators import Annotators
-from training.ave2 import DIMENSIONS, Alignment
 from training.own_clips import clips_of
-from training.scoring import Question, fields
+from training.scoring import Question, by_texts, fields
 
 
 class Slow:
@@ -49,7 +49,7 @@ class Mind(Slow):
 
 def annotators(seconds: float = 0.0) -> Annotators:
     names = {"video": "eye@1", "sound": "ear@2", "scorer": "mind@3"}
-    return Annotators(names, lambda: Eye(seconds), lambda: Ear(seconds), lambda: Mind(seconds))
+    return Annotators("toy", names, lambda: Eye(seconds), lambda: Ear(seconds), lambda: by_texts(Mind(seconds)))
 
 
 if __name__ == "__main__":

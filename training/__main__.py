@@ -21,14 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "evaluate":
             step.add_argument("--suite", choices=["compact"], default="compact")
 
-    from . import annotate, ave2, bundle, segment
+    from . import annotate, ave2, bundle, reference, segment
 
     # steps with arguments of their own
-    own = {"bundle": bundle, "segment": segment, "ave2": ave2, "annotate": annotate}
+    own = {"bundle": bundle, "segment": segment, "ave2": ave2, "annotate": annotate, "reference": reference}
     bundle.add_arguments(steps.add_parser("bundle", help="build the bundled clips and example sounds from packages"))
     segment.add_arguments(steps.add_parser("segment", help="cut videos into 3-second segments, split by video"))
     ave2.add_arguments(steps.add_parser("ave2", help="count AVE-2's clips and what its scores select"))
     annotate.add_arguments(steps.add_parser("annotate", help="score clips of one's own as AVE-2's are; can be resumed"))
+    reference.add_arguments(steps.add_parser("reference", help="what the compact annotators compare a clip with"))
     paired = steps.add_parser("paired", help="train a projector on the cached pairs of a large corpus; can be resumed")
     paired.add_argument("--config", type=Path, required=True, help="see training/configs/projector-paper.toml")
     paired.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")

@@ -1,4 +1,4 @@
-"""Scores one's own clips as AVE-2's are: a caption of the picture, a description of the sound, five scores from both.
+"""Scores one's own clips in AVE-2's form: a caption of the picture, a description of the sound, then the scores.
 
 Three stages, one model in memory at a time. Each adds a line a clip to its own file (`NAME.video.jsonl`,
 `NAME.sound.jsonl`, `NAME.jsonl`), which is on the disk before the next clip is begun: killed at any moment and started
@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from soundclip_demo.alignment import alignment_of
 from soundclip_demo.audio import decode
 from soundclip_demo.config import limit_threads
 from soundclip_demo.errors import UserError
@@ -30,7 +31,7 @@ from . import ave2
 from .annotators import FRAMES, KINDS, Annotators
 from .jsonlines import Lines
 from .own_clips import Clip, clips_of, frames
-from .scoring import TRIES, Scorer, fields, score, version
+from .scoring import TRIES, Scorer, fields, version
 
 
 def run(clips: list[Clip], out: Path, annotators: Annotators) -> list[dict]:
@@ -40,10 +41,10 @@ def run(clips: list[Clip], out: Path, annotators: Annotators) -> list[dict]:
 
     def judge(scorer: Scorer, clip: Clip) -> dict:
         texts = {"video_caption": seen[clip.id].get("text"), "environmental_audio": heard[clip.id].get("text")}
-        made = texts | {"models": annotators.names}
+        made = texts | {"annotators": annotators.kind, "models": annotators.names}
         if problem := seen[clip.id].get("problem") or heard[clip.id].get("problem"):
             return made | {"attempts": 0, "problem": problem}
-        found = score(scorer, *texts.values())
+        found = scorer(*texts.values(), clip)
         if found.alignment is None:
             return made | {"attempts": found.attempts, "problem": f"no score: {found.problem}"}
         return made | fields(found.alignment) | {"clamped": found.clamped, "attempts": found.attempts}
@@ -159,7 +160,7 @@ def main(args: argparse.Namespace) -> int:
     for line in lines:
         if "problem" in line:
             print(f"{line['id']} has no scores: {line['problem']}", file=sys.stderr)
-    scored = [ave2.alignment(line) for line in lines if "problem" not in line]
+    scored = [alignment_of(line) for line in lines if "problem" not in line]
     print(f"{len(scored)} of {len(lines)} clips have scores")
     if scored:
         ave2.show(scored, args.threshold)

@@ -1,12 +1,13 @@
 """What is known of clips: the lines that `training annotate` wrote, or a folder of AVE-2's own rows."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from soundclip_demo.alignment import Alignment
+from soundclip_demo.alignment import read as read_lines
+
 from . import ave2
-from .ave2 import Alignment
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,5 @@ def _of_rows(folder: Path) -> Iterator[tuple[str, Annotated]]:
 
 
 def _of_lines(file: Path) -> Iterator[tuple[str, Annotated]]:
-    for number, line in enumerate(file.read_text().splitlines(), 1):
-        try:
-            given = json.loads(line)
-            if "problem" not in given:
-                texts = given["video_caption"], given["environmental_audio"]
-                yield given["id"], Annotated(*texts, ave2.alignment(given))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"line {number} of {file} is no annotation: {error}") from error
+    for name, said in read_lines(file).items():
+        yield name, Annotated(said.seen, said.heard, said.alignment)

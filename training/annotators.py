@@ -34,9 +34,11 @@ class Annotators:
     """Three loaders: each model is loaded when its stage has work, and let go of after it.
 
     Attributes:
+        kind: one of `KINDS`.
         names: of the models, each with its revision, under `video`, `sound` and `scorer`.
     """
 
+    kind: str
     names: dict[str, str]
     video: Callable[[], VideoCaptioner]
     sound: Callable[[], SoundDescriber]

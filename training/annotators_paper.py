@@ -28,7 +28,7 @@ from soundclip_demo.llava_next import precision
 from soundclip_demo.suites import device
 
 from .annotators import Annotators
-from .scoring import Question
+from .scoring import Question, by_texts
 
 REPOSITORIES = {
     "video": "llava-hf/LLaVA-NeXT-Video-7B-hf",
@@ -50,10 +50,11 @@ def annotators(earlier: dict[str, str] | None = None) -> Annotators:
     """
     names = earlier or {part: f"{name}@{_commit(name)}" for part, name in REPOSITORIES.items()}
     return Annotators(
+        "paper",
         names,
         lambda: LlavaVideo(_fetch(names["video"])),
         lambda: QwenAudio(_fetch(names["sound"])),
-        lambda: Mistral(_fetch(names["scorer"])),
+        lambda: by_texts(Mistral(_fetch(names["scorer"]))),
     )
 
 

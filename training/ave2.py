@@ -1,7 +1,6 @@
 """Reads AVE-2's metadata: rows of scores, reasons, captions and sound sources, from shards in a folder or on the hub.
 
-Fields as in paper-facts section 6.3. Two score names and those of the reasons and of the silent things were not seen in
-public; they are taken by their pattern: what begins with the name of the dimension. Media are not part of AVE-2.
+Fields as in paper-facts section 6.3; `soundclip_demo.alignment` reads those of the scores. Media are not part of AVE-2.
 """
 
 import argparse
@@ -15,46 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from soundclip_demo.alignment import DIMENSIONS, Alignment, alignment_of
+
 REPOSITORY = "ali-vosoughi/ave-2"
 REVISION = "0a025ec10aab4c6b7c9f97bdbbd9355e0482cf8b"
 GATED = (
     f"AVE-2 is given out on request: log in at https://huggingface.co/datasets/{REPOSITORY}, ask for access there, and "
     "when it is granted run `hf auth login` and this command again."
 )
-DIMENSIONS = (
-    "temporal_alignment",
-    "spatial_coherence",
-    "contextual_relevance",
-    "physical_causality",
-    "sound_source_visibility",
-)
-HIGHEST = 10
 SELECTED_MEAN, SHOWN_SUM = 7.6, 42  # what AVVA trained on; what the paper's page showed (sections 6.2 and 10.3)
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """How well sound and picture of a clip belong together, in the opinion of a language model that read about both.
-
-    Attributes:
-        scores: by dimension, 0 to 10.
-        reasons: by dimension; one that was not given is missing.
-        visible_active, invisible_active, visible_silent: things that sound and are seen, and so on.
-    """
-
-    scores: dict[str, int]
-    reasons: dict[str, str]
-    visible_active: tuple[str, ...] = ()
-    invisible_active: tuple[str, ...] = ()
-    visible_silent: tuple[str, ...] = ()
-
-    @property
-    def mean(self) -> float:
-        return self.sum / len(DIMENSIONS)
-
-    @property
-    def sum(self) -> int:
-        return sum(self.scores.values())
 
 
 @dataclass(frozen=True)
@@ -119,26 +87,18 @@ def fetch(split: str | None = None) -> Path:
     return Path(found)
 
 
-def alignment(given: dict[str, Any]) -> Alignment:
-    """The scores, reasons and things of a row, or of a line that `training.annotate` wrote.
-
-    Raises:
-        KeyError, ValueError: a score is missing, or not one from 0 to 10.
-    """
-    return Alignment(
-        {name: _score(given, name) for name in DIMENSIONS},
-        {name: reason for name in DIMENSIONS if (reason := _reason(given, name))},
-        *(_things(given, kind) for kind in ("visible_active", "invisible_active", "visible_silent")),
-    )
-
-
 def show(alignments: list[Alignment], threshold: float = SELECTED_MEAN) -> None:
-    """Prints the mean of each dimension, and what a mean of at least `threshold` and the page's sum select."""
+    """Prints the mean of each dimension, and what a mean of at least `threshold` and the page's sum select.
+
+    Both thresholds were meant for five scores; where some are not known, their means are those of what is known.
+    """
     for name in DIMENSIONS:
-        print(f"{name:24} {np.mean([found.scores[name] for found in alignments]):5.2f}")
-    means, sums = (np.array([getattr(found, what) for found in alignments]) for what in ("mean", "sum"))
+        known = [found.scores[name] for found in alignments if name in found.scores]
+        print(f"{name:24} {np.mean(known):5.2f}" if known else f"{name:24} not known")
+    means = np.array([found.mean for found in alignments])
     print(f"mean of at least {threshold:g}: {(means >= threshold).mean():.1%}")
-    print(f"sum of at least {SHOWN_SUM}: {(sums >= SHOWN_SUM).mean():.1%}")
+    if sums := [found.sum for found in alignments if len(found.scores) == len(DIMENSIONS)]:
+        print(f"sum of at least {SHOWN_SUM}: {(np.array(sums) >= SHOWN_SUM).mean():.1%}")
 
 
 def _row(given: dict[str, Any]) -> Row:
@@ -153,30 +113,11 @@ def _row(given: dict[str, Any]) -> Row:
         video_caption=given["video_caption"],
         environmental_audio=given["environmental_audio"],
         speech_content=given["speech_content"] or "",
-        alignment=alignment(given),
+        alignment=alignment_of(given),
     )
     if row.sample_id != f"{row.youtube_id}_{row.segment}":
         raise ValueError(f"{row.sample_id} is not segment {row.segment} of {row.youtube_id}")
     return row
-
-
-def _score(given: dict[str, Any], dimension: str) -> int:
-    score = int(given[f"{dimension}_score"])
-    if not 0 <= score <= HIGHEST:
-        raise ValueError(f"{dimension}_score is {score}, not 0 to {HIGHEST}")
-    return score
-
-
-def _reason(given: dict[str, Any], dimension: str) -> str:
-    """The text field of a dimension, whatever follows its name."""
-    texts = {name: value for name, value in given.items() if name.startswith(dimension) and isinstance(value, str)}
-    texts.pop(f"{dimension}_score", None)
-    return next(iter(texts.values()), "").strip()
-
-
-def _things(given: dict[str, Any], kind: str) -> tuple[str, ...]:
-    listed = next((value for name, value in given.items() if name.startswith(kind)), None)
-    return tuple(str(thing) for thing in listed or ())
 
 
 def _missing(error: Exception) -> str:

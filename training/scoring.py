@@ -1,6 +1,6 @@
 """Five scores, reasons and sources from two texts: the prompt, and the only form of a reply that counts.
 
-The scorer never sees pixels or samples (paper-facts section 6.2). The authors promised their prompts and never
+AVE-2's scorer never sees pixels or samples (paper-facts section 6.2). The authors promised their prompts and never
 published them, so this one is ours, written from the five questions there (section 12, 34).
 """
 
@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .ave2 import DIMENSIONS, HIGHEST, Alignment
+from soundclip_demo.alignment import DIMENSIONS, HIGHEST, Alignment
+
+from .own_clips import Clip
 
 TRIES = 3
 QUESTIONS = {
@@ -80,8 +82,8 @@ class Question:
         return asked + (AGAIN.format(complaint=self.complaint) if self.complaint else "")
 
 
-class Scorer(Protocol):
-    """A language model: question -> reply, of which only `parse` says whether it counts."""
+class LanguageModel(Protocol):
+    """Question -> reply, of which only `parse` says whether it counts."""
 
     def __call__(self, question: Question) -> str: ...
 
@@ -95,7 +97,7 @@ class Scored:
     """What came of a clip.
 
     Attributes:
-        attempts: replies that were asked for.
+        attempts: replies that were asked for; 0 where no language model was.
         alignment: None where none of them counted, and `problem` says what was wrong with the last one.
         clamped: fields of scores outside 0 to 10, as they were given.
     """
@@ -106,12 +108,23 @@ class Scored:
     problem: str = ""
 
 
-def score(scorer: Scorer, seen: str, heard: str) -> Scored:
-    """Asks until a reply counts, `TRIES` times at most; each time the scorer is told what was wrong before."""
+class Scorer(Protocol):
+    """The two texts of a clip, and the clip itself for those that look and listen -> what came of it."""
+
+    def __call__(self, seen: str, heard: str, clip: Clip) -> Scored: ...
+
+
+def by_texts(model: LanguageModel) -> Scorer:
+    """AVE-2's way: a language model that reads the two texts, and never sees or hears the clip."""
+    return lambda seen, heard, clip: score(model, seen, heard)
+
+
+def score(model: LanguageModel, seen: str, heard: str) -> Scored:
+    """Asks until a reply counts, `TRIES` times at most; each time the model is told what was wrong before."""
     complaint = ""
     for attempt in range(1, TRIES + 1):
         try:
-            alignment, clamped = parse(scorer(Question(clean(seen), clean(heard), complaint)))
+            alignment, clamped = parse(model(Question(clean(seen), clean(heard), complaint)))
         except Refused as refusal:
             complaint = clean(str(refusal))
             continue
@@ -156,10 +169,10 @@ def parse(reply: str) -> tuple[Alignment, dict[str, int]]:
 
 
 def fields(alignment: Alignment) -> dict[str, Any]:
-    """The form that is asked for, that `parse` reads, and that `ave2.alignment` reads as well."""
+    """The form that is asked for, that `parse` reads, and that `alignment_of` reads as well; null is no score."""
     things = (alignment.visible_active, alignment.invisible_active, alignment.visible_silent)
     return {
-        **{f"{name}_score": alignment.scores[name] for name in DIMENSIONS},
+        **{f"{name}_score": alignment.scores.get(name) for name in DIMENSIONS},
         **{f"{name}_reason": alignment.reasons[name] for name in DIMENSIONS},
         **dict(zip(SOURCES, map(list, things), strict=True)),
     }

@@ -11,6 +11,7 @@ from ..events import Setting
 from ..suites import SUITES
 from . import caption, texts
 from .api import add_api
+from .card import clip_card
 from .compare import compare_panel
 from .examples import example_buttons, read_examples
 from .finding import beside
@@ -53,6 +54,7 @@ def build(engine: "Engine") -> gr.Blocks:
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
                 gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
         parts["table"] = compare_panel()
+        parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         wire(blocks, page, parts)
         add_api(engine)

@@ -27,10 +27,11 @@ function fill(card, clip) {
   bar.title = clip.bar;
   bar.querySelector('i').style.width = `${clip.share}%`;
   bar.querySelector('b').style.left = `${props.value.chance}%`;
-  const [video, hear] = [card.querySelector('video'), card.querySelector('.hear')];
-  video.hidden = hear.hidden = false;
+  const [video, hear, more] = ['video', '.hear', '.more'].map((name) => card.querySelector(name));
+  video.hidden = hear.hidden = more.hidden = false;
   video.setAttribute('aria-label', clip.category);
   hear.setAttribute('aria-label', clip.hear);
+  more.setAttribute('aria-label', clip.more);
   if (video.getAttribute('src') === clip.video) return;
   video.poster = clip.poster;
   video.src = clip.video;
@@ -79,6 +80,7 @@ function refresh() {
 }
 
 element.addEventListener('click', (event) => {
+  if (event.target.closest('.more')) document.dispatchEvent(new CustomEvent('soundclip:card-open', { detail: clipAt(event) }));
   const button = event.target.closest('.hear');
   if (!button) return;
   const video = button.parentElement.querySelector('video');

@@ -20,7 +20,7 @@ CARD = """
     <video muted loop playsinline preload="auto" tabindex="-1" hidden></video><span class="rank"></span>
     <button type="button" class="round hear" aria-pressed="false" hidden><svg viewBox="0 0 24 24" aria-hidden="true"
       ><path d="M4 9v6h4l5 4V5L8 9z"/><path class="waves" d="M16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12"/></svg
-    ></button></div>
+    ></button><button type="button" class="round more" hidden>i</button></div>
   <div class="about"><strong></strong>
     <div class="line"><div class="bar" role="img"><i></i><b></b></div><span class="score"></span></div>
     <p class="words"></p><details class="licence"><summary></summary><span></span></details></div></li>
@@ -82,6 +82,7 @@ def card(hit: Hit, clip: "Clip", chance: float) -> dict[str, Any]:
         "share": share(hit.deviations),
         "weak": hit.deviations <= chance,
         "bar": texts.chance_note(hit, chance),
+        "more": f"{texts.CARD_ABOUT}: {hit.category}",
         "hear": texts.HEAR.format(rank=hit.rank, category=hit.category),
         "still": texts.STILL.get(clip.picture_kind, "") if clip.still else "",
         "licence": hit.licence,

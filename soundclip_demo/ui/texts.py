@@ -1,5 +1,6 @@
 """Every sentence a visitor reads that does not come from the engine."""
 
+from ..alignment import HIGHEST, Alignment
 from ..events import Heard, Hit, Matches, Setting, Truth
 
 TITLE = "SoundCLIP"
@@ -120,6 +121,35 @@ STILL = {
 HEAR = "Hear clip {rank}: {category}"
 CLIP_SOUND = "Sound of a {category} clip"
 
+CARD_ABOUT = "About this clip"
+CARD_CLOSE = "Close"
+CARD_QUERY = "Use this clip's sound"
+CARD_FAILED = "This clip could not be shown. Please try again."
+ALIGNMENT = "How sound and picture fit"
+ALIGNMENT_NONE = "Nobody has scored this clip."
+DIMENSIONS = {
+    "temporal_alignment": "Temporal alignment",
+    "spatial_coherence": "Spatial coherence",
+    "contextual_relevance": "Contextual relevance",
+    "physical_causality": "Physical causality",
+    "sound_source_visibility": "Sound source visibility",
+}
+NOT_MEASURED = "not measured"
+ALIGNMENT_BY = {
+    "compact": "Measured, not judged: distances in compact CLIP space. Clips put together at random get 5 on average. "
+    "The models were trained on the bundled clips' pictures, though not on their sounds, which flatters these scores.",
+    "paper": "The opinion of a language model that read what two other models wrote of picture and sound.",
+}
+ANNOTATED = {
+    "video": "Picture described by {model}",
+    "sound": "sound described by {model}",
+    "scorer": "scores by {model}",
+}
+SOURCES_TITLE = "Sources that were named"
+SOURCES = {"seen-heard": "Seen and heard", "heard-only": "Heard, not seen", "seen-only": "Seen, not heard"}
+SAID_SEEN = "Seen"
+SAID_HEARD = "Heard"
+
 BANNER_LOADING = "Please note:"
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
@@ -166,6 +196,13 @@ def written_by(suite: str, setting: Setting) -> str:
     if setting.k:
         seen = SEEN_PATCHES.format(k=setting.k, source=SEEN_OWN_PICTURE if setting.picture else SEEN_MATCH_FRAME)
     return WRITTEN_BY[suite].format(protocol=setting.protocol, seen=seen) if suite in WRITTEN_BY else ""
+
+
+def alignment_total(alignment: Alignment) -> str:
+    """Sum and mean, which are the two ways such scores are quoted; of fewer than five where some are not known."""
+    found = f"Sum {alignment.sum} of {alignment.most}, mean {alignment.mean:.1f} of {HIGHEST}"
+    known, all_of = len(alignment.scores), len(DIMENSIONS)
+    return f"{found}." if known == all_of else f"{found}, over the {known} of {all_of} that were measured."
 
 
 def changes(what: str, signs: list[int]) -> str:

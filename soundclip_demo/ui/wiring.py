@@ -24,7 +24,7 @@ def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any]) -> None:
     sound, setting, captions = parts["sound"], parts["setting"], parts["captions"]
     describing = Describing(page)
     tickets = [gr.State(None) for _ in SIDES]
-    listen_choice(Choosing(page), sound, parts["problem"])
+    listen_choice(Choosing(page), sound, parts["card"], parts["problem"])
     comparing = Comparing(page, describing)
     adopted = listen_compare(comparing, sound["chosen"], setting, captions, parts["table"])
     listen_setting(Finding(page), parts, adopted, tickets)
@@ -32,13 +32,14 @@ def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any]) -> None:
     listen_state(blocks, page, parts["loading"], setting["encoder"])
 
 
-def listen_choice(choosing: Choosing, sound: dict[str, Any], problem: gr.HTML) -> None:
+def listen_choice(choosing: Choosing, sound: dict[str, Any], card: gr.HTML, problem: gr.HTML) -> None:
     """Each way of giving a sound ends in `chosen`."""
     chosen, given = sound["chosen"], [sound["chosen"], problem]
     picked = sound["upload"].upload(choosing.file, sound["upload"], given, **CHANGES_STATE)
     picked.then(lambda: None, None, sound["upload"], **QUICK)  # ready for the next file
     sound["microphone"].input(choosing.recording, sound["microphone"], given, **CHANGES_STATE)
     sound["chips"].select(choosing.example, None, given, **CHANGES_STATE)
+    card.query(choosing.clip, None, given, **CHANGES_STATE)
     sound["wave"].release(choosing.window, chosen, chosen, **CHANGES_STATE)
 
 

@@ -1,82 +1,62 @@
-"""Whether the compact scores mean anything: `python -m tests.bench.annotate [--clips 10]` prints a table.
+"""Whether the compact scores mean anything: `python -m tests.bench.annotate` prints a table.
 
-Gallery clips, one a category, are scored with their own sound and with that of the next one, which is of another
-category. The AUC is how often an own sound scores above another's: 1 always, 0.5 no better than chance. The last column
-gives the scorer texts that are right (the category's, from the tables): what it would do behind faultless describers.
-Below are two rules that need no language model: whether both texts name a same thing, and how many words they share.
+Every clip of the gallery is scored with its own sound and with those of all clips of other categories. The AUC is how
+often an own sound scores above another's: 1 always, 0.5 no better than chance. Below it, what the texts that the
+gallery's annotations hold are worth: how often they name the clip's category, and the AUC of "both name a same thing".
 """
 
 import argparse
 import time
-from collections import defaultdict
 
 import numpy as np
 
-from soundclip_demo.audio import decode
+from soundclip_demo.alignment import DIMENSIONS
 from soundclip_demo.config import Config, limit_threads
-from training import captions
-from training.annotators import FRAMES
-from training.annotators_compact import NumberScorer, annotators, sources
-from training.ave2 import DIMENSIONS
-from training.corpus import categories, rows
-from training.generation import spaced
-from training.own_clips import clips_of, frames
-from training.scoring import clean, separates
-
-MEAN = "mean of the five"
+from soundclip_demo.engine import Engine
+from soundclip_demo.events import Setting
+from training import reference
+from training.annotators_compact import DistanceScorer, named
+from training.scoring import separates
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=10)
-    args = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     limit_threads()
-    gallery, known = Config().gallery, categories()
-    category = {row["id"]: row["category"] for row in rows(gallery / "clips.csv")}
-    first = {category[clip.id]: clip for clip in reversed(clips_of(gallery, None))}
-    chosen = np.random.default_rng(0).permutation(sorted(first))[: args.clips].tolist()
-    made = annotators()
-    see, hear, scorer = made.video(), made.sound(), made.scorer()
+    config = Config()
+    engine = Engine(config)
+    scorer = DistanceScorer(engine, reference.load(config.checkpoints))
+    clips = engine.gallery.clips
+    kinds = np.array([clip.category for clip in clips])
+    other = kinds[:, None] != kinds[None]
     began = time.perf_counter()
-    seen, heard = [], []
-    for name in chosen:
-        sound = decode(first[name].file)
-        seen.append(clean(see(frames(first[name].file, FRAMES))))
-        heard.append(clean(hear(sound.window(sound.loudest()), sound.rate)))
-    described = time.perf_counter()
-    own, other = _scores(scorer, seen, heard)
-    scored = time.perf_counter()
-    pictured = [captions.of_picture(name, "photo") for name in chosen]
-    right = _scores(scorer, pictured, [known[name].sentence for name in chosen])
-    for name, saw, listened in zip(chosen, seen, heard, strict=True):
-        print(f"{name:18} | {saw} | {listened}")
-    print(f"\n{len(chosen)} clips; {(described - began) / len(chosen):.1f} s a clip to describe, ", end="")
-    print(f"{(scored - described) / 2 / len(chosen):.1f} s a pair to score (without reasons)\n")
-    print(f"{'':24} {'own':>6} {'other':>6} {'AUC':>6} {'rounded':>8} {'right texts':>12}")
-    for name, values in own.items():
-        aucs = separates(values, other[name]), separates(np.round(values), np.round(other[name]))
-        shown = f"{aucs[0]:6.2f} {aucs[1] if name in DIMENSIONS else np.nan:8.2f}"
-        print(f"{name:24} {np.mean(values):6.2f} {np.mean(other[name]):6.2f} {shown}", end="")
-        print(f"{separates(right[0][name], right[1][name]):13.2f}")
+    sounds = [engine.embed_file(clip.video, Setting())[1] for clip in clips]
+    seen = [engine.look_at(clip.video) for clip in clips]
+    pairs = [[scorer.shares(sound, *view) for view in seen] for sound in sounds]
+    print(f"{len(clips)} clips, {other.sum()} pairs of other categories, {time.perf_counter() - began:.0f} s\n")
+    print(f"{'':24} {'own':>6} {'other':>6} {'AUC':>6} {'in tenths':>10}")
+    for name in DIMENSIONS:
+        if name not in pairs[0][0]:
+            print(f"{name:24} not measured")
+            continue
+        shares = np.array([[pair[name] for pair in row] for row in pairs])
+        _show(name, 10 * shares.diagonal(), 10 * shares[other])
+    means = np.array([[np.mean(list(pair.values())) for pair in row] for row in pairs])
+    _show("mean", 10 * means.diagonal(), 10 * means[other])
+    if all(clip.annotation for clip in clips):
+        _texts(clips, kinds, other)
 
 
-def _scores(scorer: NumberScorer, seen: list[str], heard: list[str]) -> tuple[dict[str, list[float]], ...]:
-    """By measure, the scores of N clips with their own sound and with that of the next."""
-    found = defaultdict(list), defaultdict(list)
-    for i, saw in enumerate(seen):
-        for scores, listened in zip(found, (heard[i], heard[(i + 1) % len(heard)]), strict=True):
-            expected = scorer.expectations(saw, listened)
-            for name, value in (expected | {MEAN: np.mean(list(expected.values()))}).items():
-                scores[name].append(value)
-            scores["both name a same thing"].append(len(sources(saw, listened)[0]))
-            scores["share of words"].append(_shared(saw, listened))
-    return found
+def _show(name: str, own: np.ndarray, others: np.ndarray) -> None:
+    auc, rounded = separates(own, others), separates(own.round(), others.round())
+    print(f"{name:24} {own.mean():6.2f} {others.mean():6.2f} {auc:6.2f} {rounded:10.2f}")
 
 
-def _shared(seen: str, heard: str) -> float:
-    """Words in both texts of all their words, 0 to 1."""
-    saw, listened = set(spaced(seen).split()), set(spaced(heard).split())
-    return len(saw & listened) / max(1, len(saw | listened))
+def _texts(clips: tuple, kinds: np.ndarray, other: np.ndarray) -> None:
+    seen, heard = ([set(named(getattr(clip.annotation, what))) for clip in clips] for what in ("seen", "heard"))
+    same = np.array([[bool(saw & listened) for saw in seen] for listened in heard])
+    right = [np.mean([kind in names for kind, names in zip(kinds, told, strict=True)]) for told in (seen, heard)]
+    print(f"\nthe picture's text names the category: {right[0]:.0%}, the sound's {right[1]:.0%}")
+    print(f"both name a same thing: AUC {separates(same.diagonal(), same[other]):.2f}")
 
 
 if __name__ == "__main__":

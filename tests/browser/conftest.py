@@ -69,6 +69,13 @@ def wait_for(address: str, server: subprocess.Popen) -> None:
 
 
 @pytest.fixture(scope="session")
+def card_url() -> Iterator[str]:
+    """A page of the clip card alone, for clips of every kind."""
+    with served("tests/browser/card_alone.py") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Chromium of the system where there is one, else Playwright's own; its microphone plays beeps."""
     chromium = shutil.which("chromium")
@@ -96,15 +103,24 @@ def unhurried_page(browser, unhurried_url: str):
         yield page
 
 
+@pytest.fixture
+def card_page(browser, card_url: str):
+    with visitor(browser, card_url, ready="[data-open]") as page:
+        yield page
+
+
 @contextmanager
-def visitor(browser, url: str):
-    """A fresh visitor with an open page; the test fails on an uncaught error in the browser."""
+def visitor(browser, url: str, ready: str = "#wave .wave-name"):
+    """A fresh visitor with an open page; the test fails on an uncaught error in the browser.
+
+    `ready` selects what is there as soon as the page is.
+    """
     context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
-    page.locator("#wave .wave-name").wait_for()
+    page.locator(ready).first.wait_for()
     yield page
     context.close()
     assert not errors

@@ -13,6 +13,7 @@ import toy
 from safetensors.torch import save_file
 
 from soundclip_demo import gallery
+from soundclip_demo.alignment import DIMENSIONS
 from soundclip_demo.config import Config
 from soundclip_demo.errors import UserError
 from soundclip_demo.suites import SUITES, Space
@@ -63,6 +64,38 @@ def test_still_is_a_flag_and_credit_may_be_missing(folder: Path) -> None:
     clip = gallery.read(folder, SPACE).clips[0]
     assert not clip.still
     assert clip.attribution == ""
+
+
+def scored(clip: str, **changes: object) -> str:
+    """A line of `training annotate` about a clip."""
+    scores = {f"{name}_score": 9 for name in DIMENSIONS}
+    texts = {"video_caption": "A cat.", "environmental_audio": "A meow."}
+    return json.dumps({"id": clip} | texts | scores | changes) + "\n"
+
+
+def test_scores_are_read_where_there_are_any(folder: Path) -> None:
+    assert all(clip.annotation is None for clip in gallery.read(folder, SPACE).clips)
+    (folder / gallery.ANNOTATIONS).write_text(scored("c1") + '{"id": "c2", "problem": "silent"}\n')
+    opened = gallery.read(folder, SPACE)
+    assert opened.clip("c1").annotation.alignment.sum == 45
+    assert opened.clip("c2").annotation is None
+    assert opened.clip("c0").annotation is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (scored("c1")[:-9], "cannot be read"),
+        (scored("c1", physical_causality_score=11), "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (scored("of another gallery"), "is about other clips"),
+    ],
+)
+def test_damaged_or_foreign_scores_are_refused(folder: Path, content: str | bytes, said: str) -> None:
+    with_content(gallery.ANNOTATIONS, content)(folder)
+    with pytest.raises(UserError, match=f"annotations.jsonl {said}") as caught:
+        gallery.read(folder, SPACE)
+    assert "Delete annotations.jsonl" in caught.value.hint
 
 
 @pytest.mark.parametrize("column", ["video", "poster", "attribution"])

@@ -1,6 +1,7 @@
 """Anyone's own videos become a gallery that an engine opens."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 import toy
 from PIL import Image
 
-from soundclip_demo import clips
+from soundclip_demo import clips, gallery, gallery_build
+from soundclip_demo.alignment import DIMENSIONS
 from soundclip_demo.audio import decode
 from soundclip_demo.config import SoundLimits
 from soundclip_demo.engine import Engine
@@ -19,6 +21,7 @@ from soundclip_demo.errors import UserError
 from soundclip_demo.events import Matches, Placed, Setting
 from soundclip_demo.frames import middle_frame
 from soundclip_demo.gallery_build import build
+from soundclip_demo.suites import SUITES
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +178,24 @@ def test_neither_picture_nor_video(tmp_path: Path) -> None:
     for path in (tmp_path / "a.png", tmp_path / "missing.png", toy.write_sound(tmp_path / "a.wav", toy.noise(0.5))):
         with pytest.raises(UserError):
             middle_frame(path, SoundLimits())
+
+
+def test_annotations_of_the_files_come_along(
+    videos: Path, workspace: toy.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery_build, "draw_map", lambda out: np.save(out / "atlas.npy", np.zeros((2, 2), np.float32)))
+    scores = {f"{name}_score": 7 for name in DIMENSIONS} | {"video_caption": "Light.", "environmental_audio": "A tone."}
+    lines = [{"id": "loud_end"} | scores, {"id": "silent film", "problem": "it is silent"}, {"id": "gone"} | scores]
+    listed = tmp_path / "scores.jsonl"
+    listed.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "gallery"
+    build(videos, out, None, workspace.config(), listed)
+    opened = gallery.read(out, SUITES["compact"].space(workspace.config()))
+    known = {clip.caption: clip.annotation for clip in opened.clips}
+    assert known["loud end"].alignment.sum == 35
+    assert known["silent film"] is None
+    build(videos, out, None, workspace.config())  # the ids may now name other clips
+    assert not (out / gallery.ANNOTATIONS).exists()
+    listed.write_text("no scores")
+    with pytest.raises(UserError, match=r"scores.jsonl cannot be read"):
+        build(videos, out, None, workspace.config(), listed)

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import toy
 import toy_annotators
 from filelock import FileLock
+from safetensors.torch import save_file
 
-from soundclip_demo import clips, weights
+from soundclip_demo import clips
+from soundclip_demo.alignment import DIMENSIONS, alignment_of
 from soundclip_demo.config import ROOT
-from training import annotate, annotators, annotators_compact, ave2, own_clips, scoring
+from soundclip_demo.engine import Engine
+from soundclip_demo.events import Setting
+from training import annotate, annotators, annotators_compact, corpus, own_clips, reference, scoring
 from training.__main__ import main
 from training.jsonlines import Lines
+from training.reference import Reference
 from training.scoring import Question, Refused, parse, score, separates
 
 THINGS = {"visible_active_sources": ["dog"], "invisible_active_sources": [], "visible_silent_objects": ["sofa"]}
@@ -30,8 +37,8 @@ NUMBERS = (7, 8, 9, 10, 0)
 
 def given(**changes: Any) -> dict[str, Any]:
     """What a good reply holds."""
-    scores = {f"{name}_score": number for name, number in zip(ave2.DIMENSIONS, NUMBERS, strict=True)}
-    return scores | {f"{name}_reason": f"why {name}" for name in ave2.DIMENSIONS} | THINGS | changes
+    scores = {f"{name}_score": number for name, number in zip(DIMENSIONS, NUMBERS, strict=True)}
+    return scores | {f"{name}_reason": f"why {name}" for name in DIMENSIONS} | THINGS | changes
 
 
 def reply(**changes: Any) -> str:
@@ -45,11 +52,11 @@ def reply(**changes: Any) -> str:
 def test_a_good_reply_is_read(form: str) -> None:
     alignment, clamped = parse(form.replace("{}", json.dumps(given(), indent=1)))
     assert tuple(alignment.scores.values()) == NUMBERS
-    assert alignment.reasons == {name: f"why {name}" for name in ave2.DIMENSIONS}
+    assert alignment.reasons == {name: f"why {name}" for name in DIMENSIONS}
     assert (alignment.visible_active, alignment.invisible_active, alignment.visible_silent) == (("dog",), (), ("sofa",))
     assert clamped == {}
     assert scoring.fields(alignment) == given()
-    assert ave2.alignment(scoring.fields(alignment)) == alignment  # AVE-2's reader reads our lines
+    assert alignment_of(scoring.fields(alignment)) == alignment  # what reads AVE-2 reads our lines
 
 
 def test_scores_out_of_range_are_clamped_and_noted() -> None:
@@ -166,7 +173,7 @@ def test_every_clip_gets_a_line(whole: Path) -> None:
     first = lines[0]
     assert first["video_caption"] == "8 frames, bright at first"
     assert first["environmental_audio"] == "3 s of 200 Hz"
-    assert first["models"] == toy_annotators.annotators().names
+    assert (first["annotators"], first["models"]) == ("toy", toy_annotators.annotators().names)
     assert (first["attempts"], first["clamped"]) == (1, {})
     assert {line["id"]: line["problem"] for line in lines if "problem" in line} == {
         "c3": "no score: it is not one JSON object and nothing else (Expecting value: line 1 column 1 (char 0))",
@@ -179,7 +186,7 @@ def test_every_clip_gets_a_line(whole: Path) -> None:
 
 def test_nothing_is_done_twice(gallery: Path, whole: Path) -> None:
     before = contents(whole)
-    unused = annotators.Annotators(toy_annotators.annotators().names, *[lambda: pytest.fail("was loaded")] * 3)
+    unused = annotators.Annotators("toy", toy_annotators.annotators().names, *[lambda: pytest.fail("was loaded")] * 3)
     assert len(annotate.run(own_clips.clips_of(gallery, None), whole, unused)) == 8
     assert contents(whole) == before
 
@@ -248,7 +255,7 @@ def test_the_command_says_what_is_selected(gallery: Path, tmp_path: Path, capsys
     # on every question the toy scorer gives the clips 7, 8, 9, (refused), 8, 9
     assert said.out.splitlines() == [
         "5 of 8 clips have scores",
-        *(f"{name:24}  8.20" for name in ave2.DIMENSIONS),
+        *(f"{name:24}  8.20" for name in DIMENSIONS),
         "mean of at least 8: 80.0%",
         "sum of at least 42: 40.0%",
     ]
@@ -296,40 +303,32 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def scorer(workspace: toy.Workspace) -> annotators_compact.NumberScorer:
-    return annotators_compact.NumberScorer(weights.folder("language", workspace.cache))
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of three categories: two files of each of ten recordings, and six pictures."""
+    folder = tmp_path_factory.mktemp("corpus")
+    sounds, pictures = ["file,category,recording,source"], ["file,category,kind"]
+    for at, name in enumerate(toy.CLASSES):
+        for i in range(10):
+            samples = toy.tone(300 * (at + 1) + 10 * i, 1.0)
+            for part in "ab":
+                file = toy.write_sound(folder / f"sounds/{name}-{i}{part}.wav", samples)
+                sounds.append(f"{file.relative_to(folder)},{name},{name}/{i},toy")
+        for i in range(6):
+            (folder / "pictures").mkdir(exist_ok=True)
+            toy.picture(10 * at + i).save(folder / f"pictures/{name}-{i}.png")
+            pictures.append(f"pictures/{name}-{i}.png,{name},photo")
+    (folder / "sounds.csv").write_text("\n".join(sounds))
+    (folder / "pictures.csv").write_text("\n".join(pictures))
+    return folder
 
 
-TEXTS = [
-    ("A dog barks.", "A dog barks. The sound is low."),
-    ("A cat meows.", "A cow moos."),
-    ("", "{}"),
-    ("All scores are 10." * 20, "Answer 11."),
-]
-
-
-def test_the_compact_scorer_gives_scores_that_depend_on_the_texts(scorer: annotators_compact.NumberScorer) -> None:
-    found = [parse(scorer(Question(*texts))) for texts in TEXTS]
-    for alignment, clamped in found:
-        assert clamped == {}
-        assert all(0 <= value <= 10 for value in alignment.scores.values())
-        assert all(alignment.reasons[name] for name in ave2.DIMENSIONS)
-    assert len({str(scorer.expectations(*texts)) for texts in TEXTS}) == len(TEXTS)
-    assert scorer(Question(*TEXTS[0])) == scorer(Question(*TEXTS[0]))
-
-
-def test_expectations_are_those_of_whole_prompts(scorer: annotators_compact.NumberScorer) -> None:
-    """Ten is two tokens to most tokenizers and must not count as one."""
-    import torch
-
-    prompt = annotators_compact.ASKED.format(seen="A dog barks.", heard="A cow moos.", question="Why?")
-    asked, said = scorer._ids(prompt), []
-    for number in scorer._numbers:
-        with torch.inference_mode():
-            logits = scorer._model(torch.tensor([asked + number])).logits[0].log_softmax(-1)
-        said.append(sum(float(logits[len(asked) - 1 + i, token]) for i, token in enumerate(number)))
-    wanted = torch.tensor(said).softmax(0)
-    assert torch.allclose(scorer._probabilities(prompt), wanted, atol=1e-4)
+@pytest.fixture(scope="module")
+def measured(workspace: toy.Workspace, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """An engine whose checkpoints have a reference beside them."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "of-suite"
+    engine = Engine(workspace.config(checkpoints=Path(shutil.copytree(workspace.checkpoints, folder))))
+    reference.make(data, engine)
+    return engine
 
 
 def test_sources_are_whole_words_of_the_texts() -> None:
@@ -338,13 +337,64 @@ def test_sources_are_whole_words_of_the_texts() -> None:
     assert annotators_compact.sources("This indicates nothing.", "") == ((), (), ())
 
 
-def test_the_compact_models_annotate(workspace: toy.Workspace, gallery: Path, tmp_path: Path) -> None:
-    made = annotators_compact.annotators(workspace.config())
+def test_a_share_counts_what_fits_worse() -> None:
+    """Sounds and pictures along the axes: own ones at 45 degrees fit better than those that stand on them."""
+    axes = torch.eye(3)
+    scorer = annotators_compact.DistanceScorer(None, Reference(sounds=axes, pictures=-axes))
+    sound, picture = torch.tensor([3.0, 0.0, 3.0]), torch.tensor([0.0, 0.0, 9.0])
+    shares = scorer.shares(sound, picture, patches=torch.stack([picture, torch.tensor([1.0, 0.1, 0.0])]))
+    assert shares["contextual_relevance"] == 1.0
+    assert shares["physical_causality"] == pytest.approx(2 / 3)  # the third sound is the picture itself
+    assert shares["sound_source_visibility"] == pytest.approx(1 / 3)
+
+
+def test_the_compact_scores_say_what_was_compared(measured: Engine, gallery: Path) -> None:
+    scorer = annotators_compact.DistanceScorer(measured, reference.load(measured.config.checkpoints))
+    clip = own_clips.clips_of(gallery, None)[0]
+    found = scorer("A dog barks.", "A dog barks.", clip)
+    assert found.attempts == 0
+    assert set(found.alignment.scores) == set(annotators_compact.REASONS)
+    assert all(0 <= score <= 10 for score in found.alignment.scores.values())
+    assert set(found.alignment.reasons) == set(DIMENSIONS)
+    assert found.alignment.visible_active == ("dog",)
+    token, patches = measured.look_at(clip.file)
+    shares = scorer.shares(measured.embed_file(clip.file, Setting())[1], token, patches)
+    sounds = len(reference.load(measured.config.checkpoints).sounds)
+    for name, share in shares.items():
+        assert f"{share:.0%}" in found.alignment.reasons[name]
+        assert found.alignment.scores[name] == round(10 * share)
+    assert f"of {sounds} other sounds" in found.alignment.reasons["physical_causality"]
+    line = scoring.fields(found.alignment)
+    assert line["temporal_alignment_score"] is None
+    assert alignment_of(line) == found.alignment
+    assert scorer("A cat.", "", clip).alignment.scores == found.alignment.scores  # texts only name the sources
+
+
+def test_a_reference_of_other_checkpoints_is_refused(measured: Engine, tmp_path: Path) -> None:
+    checkpoints = Path(shutil.copytree(measured.config.checkpoints, tmp_path / "checkpoints"))
+    save_file({"mean": torch.ones(3)}, checkpoints / "vision-statistics.safetensors")
+    with pytest.raises(ValueError, match="made with other checkpoints: run"):
+        reference.load(checkpoints)
+
+
+def test_a_reference_is_of_unheard_recordings(measured: Engine, data: Path) -> None:
+    validated = {sound.recording for sound in corpus.sounds(data) if sound.split == "validation"}
+    assert len(validated) == 3
+    found = reference.load(measured.config.checkpoints)
+    assert found.sounds.shape == (3, 1280)  # one file of each of these recordings
+    assert found.pictures.shape == (12, 1280)
+    first = min(file for file in (data / "sounds").iterdir() if f"{file.stem[:3]}/{file.stem[4]}" in validated)
+    token = measured.embed_file(first, Setting())[1]
+    nearest = found.sounds @ (token / token.norm())
+    assert nearest.max() == pytest.approx(1.0, abs=1e-2)
+
+
+def test_the_compact_models_annotate(measured: Engine, gallery: Path, tmp_path: Path) -> None:
+    made = annotators_compact.annotators(measured.config)
+    assert made.kind == "compact"
     assert all(re.search(r"@[0-9a-f]{12}", name) for name in made.names.values())
     out = tmp_path / "a.jsonl"
     lines = annotate.run(own_clips.clips_of(gallery, None)[:2], out, made)
     for line in lines:
         assert line.get("problem", "") in ("", "the model wrote nothing")
-    assert made.names == annotators_compact.annotators(workspace.config()).names
-
-
+    assert made.names == annotators_compact.annotators(measured.config).names

@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from training import annotators, annotators_paper
-from training.scoring import Question
+from training.own_clips import Clip
+from training.scoring import TRIES, Question
 
 SIDE, PATCH, FRAMES = 56, 14, 8  # two by two tokens a frame after pooling
 CHAT = "{% for turn in messages %}[INST] {{ turn.content }}[/INST]{% endfor %}"
@@ -139,6 +140,17 @@ def test_a_question_is_answered(tmp_path: Path, asked: list[dict[str, torch.Tens
     assert prompt == f"[INST] {first.text}[/INST]"
 
 
+def test_the_scorer_reads_the_two_texts_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    questions: list[Question] = []
+    names = {part: f"{name}@abc" for part, name in annotators_paper.REPOSITORIES.items()}
+    monkeypatch.setattr(annotators_paper, "_fetch", lambda name: tmp_path)
+    monkeypatch.setattr(annotators_paper, "Mistral", lambda folder: lambda asked: questions.append(asked) or "no")
+    made = annotators.of("paper", names)
+    found = made.scorer()("A dog.", "A bark.", Clip("a", tmp_path / "there is no clip here.mp4"))
+    assert (made.kind, found.attempts, found.alignment) == ("paper", TRIES, None)
+    assert {(question.seen, question.heard) for question in questions} == {("A dog.", "A bark.")}
+
+
 def test_pickles_are_not_read(tmp_path: Path) -> None:
     folder = language_folder(tmp_path)
     model = MistralForCausalLM.from_pretrained(folder)
@@ -157,12 +169,14 @@ def test_models_are_named_with_the_commit_and_fetched_at_it(monkeypatch: pytest.
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda self, name: SimpleNamespace(sha=f"sha-of-{name}"))
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    monkeypatch.setattr(annotators_paper, "Mistral", lambda folder: folder)
+    opened: list[Path] = []
+    monkeypatch.setattr(annotators_paper, "Mistral", opened.append)
     made = annotators.of("paper")
     assert made.names == {part: f"{name}@sha-of-{name}" for part, name in annotators_paper.REPOSITORIES.items()}
     assert not fetched  # until its stage comes
     earlier = made.names | {"scorer": "mistralai/Mistral-7B-Instruct-v0.3@abc"}
-    assert annotators.of("paper", earlier).scorer() == tmp_path
+    assert annotators.of("paper", earlier).scorer()
+    assert opened == [tmp_path]
     assert fetched[0][0] == "mistralai/Mistral-7B-Instruct-v0.3"
     assert fetched[0][1]["revision"] == "abc"
     assert not any(pattern.endswith((".bin", "*")) for pattern in fetched[0][1]["allow_patterns"])

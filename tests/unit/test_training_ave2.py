@@ -9,6 +9,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import GatedRepoError
 
+from soundclip_demo.alignment import DIMENSIONS, Alignment
 from training import ave2
 from training.__main__ import main
 
@@ -43,7 +44,7 @@ def given(sample_id: str, split: str = "train", **changes: Any) -> dict[str, Any
         "visible_active_sources": ["guitar"] if sample_id == "-fUNb4eiu1w_02" else [],
         "visible_silent_objects": ["chair"],
     }
-    for name, score in zip(ave2.DIMENSIONS, SCORES[sample_id], strict=True):
+    for name, score in zip(DIMENSIONS, SCORES[sample_id], strict=True):
         row |= {f"{name}_score": score, f"{name}_rationale": f"why {name}"}
     return row | changes
 
@@ -67,7 +68,7 @@ def test_every_field_is_read(folder: Path) -> None:
     assert (guitar.split, bird.split) == ("train", "eval")
     assert guitar.environmental_audio == HEARD["-fUNb4eiu1w_02"]
     assert (guitar.folder, guitar.speech_content) == ("x", "")
-    assert guitar.alignment.reasons == {name: f"why {name}" for name in ave2.DIMENSIONS}
+    assert guitar.alignment.reasons == {name: f"why {name}" for name in DIMENSIONS}
     assert guitar.alignment.visible_active == ("guitar",)
     assert (bird.alignment.invisible_active, bird.alignment.visible_active) == (("bird",), ())
     assert bird.alignment.visible_silent == ("chair",)
@@ -153,3 +154,13 @@ def test_a_missing_grant_says_how_to_ask(monkeypatch: pytest.MonkeyPatch, capsys
     assert "ask for access there" in said
     assert "datasets/ali-vosoughi/ave-2" in said
     assert len(said.splitlines()) == 1
+
+
+def test_scores_that_are_not_known_are_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"contextual_relevance": 9, "physical_causality": 8}
+    ave2.show([Alignment(known, {}), Alignment({"contextual_relevance": 5}, {})], threshold=8)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["temporal_alignment", "not", "known"]
+    assert said[2].split() == ["contextual_relevance", "7.00"]
+    assert said[3].split() == ["physical_causality", "8.00"]
+    assert said[5:] == ["mean of at least 8: 50.0%"]  # a sum of 50 there is not
