@@ -133,7 +133,9 @@ def _family(name: str, condition: str = "", words: tuple[str, str] = ("", "")) -
 
 _FUSION = ("-fusion",)
 ENCODERS = {
-    "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", _family("clap", words=("sounds", "sounds"))),
+    "clap": EncoderEntry(
+        "CLAP", "trained on sounds and their descriptions", _family("clap", words=("sounds", "sounds"))
+    ),
     "whisper": EncoderEntry(
         "Whisper",
         "speech recogniser, last layer",
