@@ -58,6 +58,10 @@ class Gallery:
     def clip(self, clip_id: str) -> Clip:
         return self._by_id[clip_id]
 
+    def find(self, clip_id: object) -> Clip | None:
+        """The clip of that name, which may be anything a browser sends; None where there is none."""
+        return self._by_id.get(clip_id) if isinstance(clip_id, str) else None
+
 
 def read(folder: Path, space: Space) -> Gallery:
     """Opens a gallery folder.

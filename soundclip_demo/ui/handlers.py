@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..encoders import ENCODERS
 from ..errors import UserError
 from ..events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
 from ..zerogpu import on_gpu
 from . import caption, matches, texts
 from .examples import Example
-from .map import star as star_value
+from .map import stars
 from .media import address
 from .turns import PANEL, Turns
 
@@ -144,7 +145,9 @@ class Page:
                     found = event
                     yield show(matches=matches.cards(event, self.engine.gallery, {}))
                 case Placed():
-                    yield show(star=star_value(event, found))
+                    heard = f"{chosen.serial} {chosen.start}"
+                    name = ENCODERS[setting.encoder].title
+                    yield show(star=stars(name, [(setting, event, found)], heard))
                 case Missing():
                     raise UserError(event.message)
                 case Timing() if found:

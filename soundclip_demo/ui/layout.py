@@ -59,7 +59,7 @@ def build(engine: "Engine") -> gr.Blocks:
                             # anew at each change, and a quick change back left one without its label.
                             stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
                             again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
-                    atlas = atlas_map(engine.gallery)
+                    atlas = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
                 table = compare_panel()
                 if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
                     gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
