@@ -37,9 +37,17 @@ function trace() {
 
 // `change` gives each axis its new [low, high] from its old.
 function view(change) {
-  const ranges = {};
-  for (const name of ['xaxis', 'yaxis']) ranges[`${name}.range`] = change(plot._fullLayout[name].range, name);
-  Plotly.relayout(plot, ranges);
+  const update = {};
+  for (const name of ['xaxis', 'yaxis']) {
+    const [low, high] = change(plot._fullLayout[name].range, name);
+    const [first, last] = span(name === 'xaxis' ? xs : ys);
+    update[`${name}.range`] = [low, high];
+    if (!coarse.matches) continue;
+    // Once there is more than is seen, a finger moves the map instead of the page.
+    const part = high - low < 0.99 * (last - first);
+    Object.assign(update, { [`${name}.fixedrange`]: !part, dragmode: part ? 'pan' : false });
+  }
+  Plotly.relayout(plot, update);
 }
 const zoom = (factor) =>
   view(([low, high]) => {

@@ -60,7 +60,7 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         script=address(plotly_script()),
         words=texts.MAP_SAID,
         searchable=search is not None,
-        server_functions=[about, listed, find],
+        server_functions=[about, listed, *([find] if search else [])],
     )
 
 

@@ -2,7 +2,7 @@
 // is written where none before it needs the room, so that the same view always shows the same names; zooming in makes
 // room for more. A panned map keeps its names: what lies a little outside of it is reckoned with.
 const LINE = 14; // height of a name, in pixels
-const AWAY = 8; // from its clip to the name
+const [ABOVE, BELOW] = [-8, 5 + LINE]; // from its clip to the foot of a name, where it is written first and where else
 const [GAP_X, GAP_Y] = [14, 7]; // room around a name: a few calm names say more than a wall of them
 const BESIDE = 160; // how far outside the view names still take room
 
@@ -23,18 +23,21 @@ const around = ([x, y], room) => ({ x0: x - room, x1: x + room, y0: y - room, y1
 
 function placeNames(width, height) {
   const taken = [...at.values()].map((place) => around(pixel(...place), 20));
+  if (hunted) taken.push(around(pixel(hunted.x, hunted.y), 24));
   const places = [];
   for (const number of base.order) {
     if (kept && !kept.has(number)) continue;
     const [x, y] = pixelOf(base.centres[number]);
     if (x < -BESIDE || x > width + BESIDE || y < -BESIDE || y > height + BESIDE) continue;
     const half = lengthOf(number) / 2;
-    const bottom = y - AWAY;
-    const name = { x0: x - half - GAP_X, x1: x + half + GAP_X, y0: bottom - LINE - GAP_Y, y1: bottom + GAP_Y };
-    if (taken.some((other) => overlap(name, other))) continue;
-    taken.push(name);
-    const inside = x - half > 2 && x + half < width - 2 && bottom - LINE > 2 && bottom < height;
-    if (inside) places.push({ number, x, y: bottom });
+    for (const foot of [y + ABOVE, y + BELOW]) {
+      const name = { x0: x - half - GAP_X, x1: x + half + GAP_X, y0: foot - LINE - GAP_Y, y1: foot + GAP_Y };
+      if (taken.some((other) => overlap(name, other))) continue;
+      taken.push(name);
+      const inside = x - half > 2 && x + half < width - 2 && foot - LINE > 2 && foot < height - 4;
+      if (inside) places.push({ number, x, y: foot });
+      break;
+    }
   }
   return places;
 }

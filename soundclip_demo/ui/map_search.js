@@ -83,7 +83,8 @@ function drawFound() {
   if (!hunted) return [];
   const [x, y] = pixel(hunted.x, hunted.y);
   const cross = shape('path', { d: 'M-6-6L6 6M6-6L-6 6', class: 'cross', transform: `translate(${x} ${y})` });
-  const text = shape('text', { x, y: y - 11, class: 'words' }, hunted.text.length > 40 ? `${hunted.text.slice(0, 39)}…` : hunted.text);
+  const short = hunted.text.length > 40 ? `${hunted.text.slice(0, 39)}…` : hunted.text;
+  const text = shape('text', { x, y: y > 26 ? y - 11 : y + 22, class: 'words' }, short);
   return [...hunted.hits.filter(([id]) => byId.has(id)).map(([id]) => ring(id, 'found', 9)), cross, text];
 }
 
