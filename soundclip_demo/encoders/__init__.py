@@ -25,6 +25,8 @@ class Variant:
         files: endings of the trained files it cannot do without: `<name><ending>.safetensors`.
         title: said after the encoder's own.
         joint: opens the space it shares with pictures or words, where there is one.
+        joint_files: endings of the trained files of that space.
+        words: what typed words can be compared with in that space, "pictures" or "sounds"; "" where it has no words.
     """
 
     load: Callable[[str, Fetch, Config], "Encoder"]
@@ -32,6 +34,8 @@ class Variant:
     files: tuple[str, ...] = ()
     title: str = ""
     joint: "Callable[[str, Fetch, Config], JointSpace] | None" = None
+    joint_files: tuple[str, ...] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,17 +117,25 @@ def _whisperclip_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
     return whisperclip.WhisperClip(trunk, fusion.to(device()), whisperclip.PAPER_SPEC)
 
 
-def _family(name: str, condition: str = "") -> dict[str, Variant]:
-    """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other."""
+def _family(name: str, condition: str = "", words: tuple[str, str] = ("", "")) -> dict[str, Variant]:
+    """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other.
+
+    Args:
+        words: `Variant.words` when trained here, and as published.
+    """
+    here, published = words
+    trained_here = {"files": ("",), "title": " (compact retrain)", "joint_files": ("-joint",), "words": here}
     return {
-        "compact": Variant(_retrained, files=("",), title=" (compact retrain)", joint=_retrained_joint),
-        "paper": Variant(_published, needs=f"{name}-paper", title=condition, joint=_published_joint),
+        "compact": Variant(_retrained, joint=_retrained_joint, **trained_here),
+        "paper": Variant(_published, f"{name}-paper", title=condition, joint=_published_joint, words=published),
     }
 
 
 _FUSION = ("-fusion",)
 ENCODERS = {
-    "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", _family("clap")),
+    "clap": EncoderEntry(
+        "CLAP", "trained on sounds and their descriptions", _family("clap", words=("sounds", "sounds"))
+    ),
     "whisper": EncoderEntry(
         "Whisper",
         "speech recogniser, last layer",
@@ -133,7 +145,9 @@ ENCODERS = {
         "ImageBind", "trained on sounds and pictures", _family("imagebind", " (not for commercial use)")
     ),
     "wav2clip": EncoderEntry("Wav2CLIP", "distilled from CLIP's picture side", _family("wav2clip")),
-    "audioclip": EncoderEntry("AudioCLIP", "trained on sounds, pictures and text", _family("audioclip")),
+    "audioclip": EncoderEntry(
+        "AudioCLIP", "trained on sounds, pictures and text", _family("audioclip", words=("pictures", ""))
+    ),
     "whisperclip": EncoderEntry(
         "WhisperCLIP",
         "Whisper, all intermediate layers fused",
@@ -163,6 +177,18 @@ def load(name: str, config: Config, fetch: Fetch | None = None) -> "Encoder":
     if variant.joint:
         encoder.joint = partial(variant.joint, name, fetch, config)
     return encoder
+
+
+def worded(config: Config) -> tuple[str, str] | None:
+    """The encoder whose space typed words are searched in, and what they meet there: "pictures" rather than "sounds",
+    which a retrain of this size hardly ties to words. None where no encoder has words."""
+    there = {
+        name: entry.variants[config.suite].words
+        for name, entry in ENCODERS.items()
+        if (variant := entry.variants[config.suite]).words
+        and all(trained(name + ending, config).exists() for ending in variant.files + variant.joint_files)
+    }
+    return min(there.items(), key=lambda found: found[1] != "pictures", default=None)
 
 
 def trained(name: str, config: Config) -> Path:

@@ -50,7 +50,7 @@ def build(engine: "Engine") -> gr.Blocks:
             "captions": caption_row(engine),
         }
         with gr.Row(elem_id="below"):
-            parts["atlas"] = atlas_map(engine.gallery)
+            parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
                 gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
         parts["table"] = compare_panel()

@@ -1,7 +1,7 @@
 """Every sentence a visitor reads that does not come from the engine."""
 
 from ..alignment import HIGHEST, Alignment
-from ..events import Heard, Hit, Matches, Setting, Truth
+from ..events import Heard, Hit, Matches, Setting, Truth, WordsFound
 
 TITLE = "SoundCLIP"
 SUBTITLE = "One sound, two tokens: raw and projected. See which clips each one finds, and what a LLaVA writes of it."
@@ -110,9 +110,46 @@ MEASURED_ON = (
     "{gallery} clips. These are not the paper's figures: models, data and gallery differ."
 )
 
-MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
-MAP_LIST = "All clips as a list"
-OFF_MAP = "off the map: no clip is near this token"
+MAP_WORDS = {
+    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
+    "hear.",
+    "keys": "Map. Arrow keys move it, plus and minus zoom, 0 shows all of it. The clips are also a list below.",
+    "tools": "Map tools",
+    "in": "Zoom in",
+    "out": "Zoom out",
+    "all": "Show the whole map",
+    "svg": "Save the map as SVG",
+    "png": "Save the map as PNG",
+    "filter": "Category",
+    "filter_hint": "all categories",
+    "words": "Words",
+    "words_hint": "e.g. a barking puppy",
+    "find": "Find",
+    "clear_words": "Clear",
+    "player": "Clip",
+    "close": "Close",
+    "list": "All clips as a list",
+}
+# With {...}: filled in the browser.
+MAP_SAID = {
+    "sides": {"raw": "raw", "projected": "projected", "blend": "blend {t}"},
+    "off": "off the map",
+    "off_long": "no clip is near this token",
+    "matched": "matches",
+    "trail": "{count} earlier",
+    "trail_clear": "Clear the trail of earlier settings: {settings}",
+    "filtered": "{clips} of {all} clips, in: {names}.",
+    "no_category": "No category of that name.",
+    "searching": "Searching…",
+    "words_off": "These words are off the map: no clip is near them.",
+    "broken": "The search did not answer. Please try again.",
+    "no_script": "The map could not be drawn. Its clips are there as a list below.",
+}
+WORDS_MEET = {
+    "pictures": "Words meet still pictures in the space of {encoder}. It knows the names of what this gallery shows; "
+    "other words often miss.",
+    "sounds": "Words meet sounds in the space of {encoder}. They often miss.",
+}
 STILL = {
     "photo": "slow camera move over a still photo",
     "drawing": "slow camera move over a drawing",
@@ -216,6 +253,11 @@ def changes(what: str, signs: list[int]) -> str:
 def map_title(space: str) -> str:
     """`space` is the gallery's, for instance "compact CLIP space (EfficientNet-Lite0)"; what is in brackets goes."""
     return f"Map of the gallery in {space.partition(' (')[0]}"
+
+
+def words_found(event: WordsFound) -> str:
+    """Which model's space typed words were searched in, and what that is worth."""
+    return WORDS_MEET[event.meets].format(encoder=event.encoder)
 
 
 def heard(event: Heard) -> str:

@@ -70,7 +70,7 @@ def test_upload_gives_matches_map_and_caption(page, beeps: Path) -> None:
     give(page, beeps)
     assert len(set(clips(page))) == 5
     expect(page.locator("#wave .wave-text")).to_have_text("Heard 4.0–7.0 s of 8.0 s, the loudest part.")
-    expect(page.locator("#map .map-over polygon")).to_have_count(1)
+    expect(page.locator("#map .map-over .star")).to_have_count(1)
     expect(page.locator("#map .map-over .ring.match")).to_have_count(5)
     assert clips(page, "raw") != clips(page)
     expect(page.get_by_role("status").filter(has_text="Heard once for both columns")).to_contain_text("encode")
@@ -92,7 +92,7 @@ def test_a_real_sound_under_every_setting(page) -> None:
 
     def star() -> str:
         page.wait_for_timeout(1500)  # its move
-        return page.locator("#map .map-over polygon").get_attribute("points")
+        return page.locator("#map .map-over .star").get_attribute("transform")
 
     def words() -> str:
         expect(again(page)).to_be_visible(timeout=SLOW)

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from soundclip_demo.errors import UserError
-from soundclip_demo.events import Heard, Hit, Matches, Placed, Setting, Truth
+from soundclip_demo.events import Heard, Hit, Matches, Setting, Truth
 
 pytest.importorskip("gradio")
-from soundclip_demo.ui import caption, map, matches, texts
+from soundclip_demo.ui import caption, matches, texts
 from soundclip_demo.ui.examples import read_examples
 from soundclip_demo.ui.finding import OUTPUTS, beside, show
 from soundclip_demo.ui.handlers import lasting
@@ -37,9 +36,7 @@ class Clip:
 class Gallery:
     """Three clips of one category and one of another."""
 
-    folder = Path("gallery")
     clips = (Clip("a"), Clip("b"), Clip("c"), Clip("d", category="dog"))
-    coordinates = np.array([[0, 0], [1, 0], [0, 1], [-5, -5]], np.float32)
 
     def clip(self, name: str) -> Clip:
         return next(clip for clip in self.clips if clip.id == name)
@@ -119,14 +116,6 @@ def test_heard_says_which_part() -> None:
     assert loudest == "Heard 12.4–15.4 s of 31.0 s, the loudest part."
     assert "all 2.0 s" in texts.heard(Heard(2.0, (0.0, 2.0), "whole"))
     assert "only its first 600 s" in texts.heard(Heard(600.0, (0.0, 3.0), "visitor", truncated=True))
-
-
-def test_the_map_is_sent_once_and_small() -> None:
-    base = map.base(Gallery())
-    assert [point["id"] for point in base["points"]] == ["a", "b", "c", "d"]
-    assert len(base["hues"]) == len(base["categories"]) == 2
-    assert base["points"][0]["video"] == "a.mp4"
-    assert map.star(Placed(1.0, 2.0, True), result(4.0)) == {"x": 1.0, "y": 2.0, "off": True, "clips": ["a"]}
 
 
 def test_a_new_turn_ends_the_old_one_of_this_visitor_only() -> None:
