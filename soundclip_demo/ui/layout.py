@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from .. import tradeoff
+from .. import published, tradeoff
 from ..config import DEFAULT_PROMPT
 from ..events import Setting
 from ..suites import SUITES
@@ -18,7 +18,7 @@ from .handlers import TICK, Page
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
-from .tradeoff import panel as measured_panel
+from .tradeoff import tradeoff_panel
 from .waveform import waveform
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(engine: "Engine") -> gr.Blocks:
                     atlas = atlas_map(engine.gallery)
                 table = compare_panel()
                 if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                    gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
+                    tradeoff_panel(measured, published.read(), engine.config.suite)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         ticket = gr.State(None)
         listen_choice(page, sound, problem)
