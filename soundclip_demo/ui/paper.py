@@ -21,9 +21,9 @@ def layer(paper: dict) -> str:
     return (
         f'<details class="paper"><summary>{escape(texts.PAPER_SHOW)}</summary><div class="paper-layer">'
         f"<h3>{escape(texts.PAPER)}</h3><p>{escape(texts.PAPER_NOTE.format(gallery=gallery))}</p>"
-        f'<div class="choices"><label>{escape(texts.CHOOSE_TOLD)} <select data-choice="paper">{options}</select></label>'
-        '</div><div class="body"><div class="picture"><div class="plot-box" data-plot="paper"></div>'
-        f'<p class="reading"></p></div><div class="words"><ul class="remarks">{remarks}</ul>'
+        f'<div class="choices"><label>{escape(texts.CHOOSE_TOLD)} <select data-choice="paper">{options}</select>'
+        '</label></div><div class="sides"><div class="picture"><div class="plot-box" data-plot="paper"></div></div>'
+        f'<div class="telling"><ul class="remarks">{remarks}</ul>'
         f'<p class="withdrawn">{escape(texts.WITHDRAWN)}</p><ul class="withdrawn">{taken_back}</ul></div></div>'
         f"{table(pairs)}</div></details>"
     )

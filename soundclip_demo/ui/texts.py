@@ -115,7 +115,6 @@ CHOOSE_FOUND = "Retrieval"
 CHOOSE_TOLD = "Captions"
 CHOOSE_PROTOCOL = "LLaVA"
 BOTH_PROTOCOLS = "both"
-POINTS_NOTE = "Click a point to go to that setting. With the keyboard: arrows move, Enter goes there."
 TRADEOFF_KEY = {
     "raw": "raw",
     "projected": "projected",
@@ -142,6 +141,7 @@ READING = {
     "all": "of all recordings {mean} ({low} to {high}), n = {n}",
     "current": "Your setting",
     "interpolated": "interpolated between blends {before} and {after}; nothing was measured here",
+    "nothing": "Point at a setting to read its numbers, click to go there; or Tab, the arrow keys and Enter.",
     "go": "go to this setting",
     "picture": "{y} against {x}",
 }
@@ -157,7 +157,7 @@ PAPER = "Published figures (paper)"
 PAPER_SHOW = "Show the published figures (paper)"
 PAPER_NOTE = (
     "As their authors published them in October 2026: frozen LLaVA-1.6-Mistral-7B, R@1 among {gallery} AVE-2 clips, "
-    "captions with 150 patches of the frame. Nothing here was measured by this project, and no intervals are published. "
+    "captions with 150 patches of the frame. Nothing here was measured by this project; no intervals are published. "
     "Other models, other data, another gallery: only the direction of change can be compared with the picture above."
 )
 PAPER_TABLE = "Published figures, raw to projected"
@@ -212,16 +212,13 @@ def changes(what: str, signs: list[int]) -> str:
     return f"{what[0].upper()}{what[1:]}: projecting {listed(counted)} of {encoders(len(signs))}."
 
 
-def captions_by(what: str, protocol: str) -> str:
-    return f"{what}, {protocol} LLaVA"
-
-
-def traded(counts: dict[str, tuple[int, int]]) -> str:
-    """For how many encoders projecting both finds more and describes worse: protocol -> (how many, of how many)."""
-    parts = [
-        f"for {count or 'none'} of {encoders(of)} with the {name} LLaVA" for name, (count, of) in counts.items()
-    ]
-    return f"Finding more at the price of worse captions: {' and '.join(parts)}."
+def outcome(protocol: str, pairs: list[tuple[int, int]]) -> str:
+    """What projecting does to finding and to captions at once, over the encoders; signs as in `changes`."""
+    finds = {1: "finds more", -1: "finds less", 0: "finds the same within the noise"}
+    describes = {1: "describes better", -1: "describes worse", 0: "describes the same within the noise"}
+    common = sorted(dict.fromkeys(pairs), key=pairs.count, reverse=True)
+    counted = {f"{finds[found]} and {describes[told]} for": pairs.count((found, told)) for found, told in common}
+    return f"With the {protocol} LLaVA, projecting {listed(counted)} of {encoders(len(pairs))}."
 
 
 def frontier(protocol: str, settings: list[str], of: int, names: list[str]) -> str:
@@ -234,7 +231,7 @@ def frontier(protocol: str, settings: list[str], of: int, names: list[str]) -> s
     if len(settings) == 1:
         return f"Frontier, {protocol} LLaVA: of {of} settings one is best at both, {settings[0]}."
     return (
-        f"Frontier, {protocol} LLaVA: {len(settings)} of {of} settings, all of {', '.join(names)}, "
+        f"Frontier, {protocol} LLaVA: {len(settings)} of {of} settings, of {joined(names)}, "
         f"from {settings[0]} to {settings[-1]}."
     )
 
@@ -271,6 +268,11 @@ def agreement(pairs: list[tuple[int, int]]) -> str:
 def listed(counts: dict[str, int]) -> str:
     """`raises it for 1, lowers it for 2 and ...`, without what never happens."""
     parts = [f"{what} {count}" for what, count in counts.items() if count]
+    return joined(parts)
+
+
+def joined(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 

@@ -4,6 +4,7 @@ const find = (selector) => element.querySelector(selector);
 const root = find('.tradeoff');
 const box = find('[data-plot=measured]');
 const NEAR = 26; // pixels from which a point is hit
+const WIDE = 820; // pixels from which sentences stand beside the picture
 const choice = { found: null, told: null, protocol: base.protocols[0] };
 let looked = null; // the point that is hovered or focused: {encoder, share, protocol}, or {native: encoder}
 
@@ -19,11 +20,9 @@ const ink = () => ({
   mark: css('--star'),
 });
 
-const percent = (value, step = 0) => `${(100 * value).toFixed(step && step < 0.01 ? 1 : step ? 0 : 1)}%`;
-const plain = (value, step = 0) => value.toFixed(step ? Math.max(1, Math.ceil(-Math.log10(step) - 1e-9)) : 3);
-const format = (measure) => (base.measures[measure].percent ? percent : plain);
+const format = (measure, value) => (base.measures[measure].percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(3));
 const figure = (measure, [mean, low, high, n]) => ({
-  what: base.measures[measure].title, mean: format(measure)(mean), low: format(measure)(low), high: format(measure)(high), n,
+  what: base.measures[measure].title, mean: format(measure, mean), low: format(measure, low), high: format(measure, high), n,
 });
 const shown = () => (choice.protocol === 'both' ? base.protocols : [choice.protocol]);
 const told = (point, protocol) => (point.told[protocol] || {})[choice.told];
@@ -77,13 +76,13 @@ function draw() {
     view.frontier[protocol].map((at) => [base.points[at].found[choice.found][0], told(base.points[at], protocol)[0]]));
   const natives = Object.keys(base.native).filter((encoder) => base.native[encoder][choice.found])
     .map((encoder) => ({ encoder, colour: colour(encoder), x: base.native[encoder][choice.found][0] }));
-  const titled = (measure) => ({ title: base.measures[measure].title, format: format(measure) });
+  const [x, y] = [base.measures[choice.found], base.measures[choice.told]];
   const svg = drawPlot({
-    width, height: Math.round(Math.min(440, Math.max(330, width * 0.7))), x: titled(choice.found), y: titled(choice.told),
+    width, height: Math.round(Math.min(440, Math.max(330, width * 0.7))), x, y,
     lines, frontiers: frontiers.filter((front) => front.length), natives, mark: current(), ink: ink(),
   });
   svg.setAttribute('role', 'group');
-  svg.setAttribute('aria-label', fill(words.picture, { x: titled(choice.found).title, y: titled(choice.told).title }));
+  svg.setAttribute('aria-label', fill(words.picture, { x: x.title, y: y.title }));
   for (const group of svg.querySelectorAll('.point')) {
     group.setAttribute('role', 'button');
     group.setAttribute('tabindex', -1);
@@ -140,10 +139,11 @@ function look(at) {
   const target = at && (at.native ? svg.querySelector(`[data-native="${at.native}"]`) : groupOf(at));
   const now = current();
   const subject = target ? at : now;
-  const lines = subject ? read(subject) : [];
+  const lines = subject ? read(subject) : ['', words.nothing];
   const title = document.createElement('strong');
-  title.textContent = lines.shift() || '';
-  if (subject === now && now) title.textContent = `${words.current}: ${title.textContent}`;
+  title.textContent = lines.shift();
+  const same = (a, b) => ['encoder', 'protocol', 'share'].every((name) => a[name] === b[name]);
+  if (now && same(subject, now)) title.textContent = `${words.current}: ${title.textContent}`;
   const texts = lines.map((text) => Object.assign(document.createElement('span'), { textContent: text }));
   find('.picture .reading').replaceChildren(title, ...texts);
   if (!target) return;
@@ -220,10 +220,13 @@ function table() {
 
 function show() {
   const view = base.views[`${choice.found} ${choice.told || ''}`];
-  find('.said').replaceChildren(...view.said.map((text) => Object.assign(document.createElement('li'), { textContent: text })));
+  const [headline, ...more] = view.said;
+  find('.headline').textContent = headline;
+  find('.said').replaceChildren(...more.map((text) => Object.assign(document.createElement('li'), { textContent: text })));
   const about = choice.told && base.measures[choice.told].about;
   find('.measure').textContent = about ? `${base.measures[choice.told].title}: ${about}.` : '';
   root.dataset.protocol = choice.protocol || '';
+  root.toggleAttribute('data-marked', Boolean(current()));
   table();
   draw();
 }
@@ -234,11 +237,11 @@ function published() {
   const { rows, encoders, titles, found } = base.paper;
   const metric = find('[data-choice=paper]').value;
   const lines = Object.entries(encoders).filter(([encoder]) => rows[metric][encoder]).map(([encoder, title]) => ({
-    encoder, title, colour: colour(encoder), hollow: true, protocol: '',
+    encoder, title, colour: colour(encoder), hollow: true, dashed: true, protocol: '',
     points: [0, 1].map((share) => ({ share, x: [rows[found][encoder][share]], y: [rows[metric][encoder][share]] })),
   }));
   const svg = drawPlot({
-    width: plot.clientWidth, height: 300, x: { title: titles[found], format: percent }, y: { title: titles[metric], format: plain },
+    width: plot.clientWidth, height: 300, x: { title: titles[found], percent: true }, y: { title: titles[metric] },
     lines, frontiers: [], natives: [], mark: null, ink: { ...ink(), paper: css('--layer') },
   });
   svg.setAttribute('role', 'img');
@@ -270,6 +273,7 @@ if (box) {
   });
 }
 new ResizeObserver(() => {
+  root.toggleAttribute('data-wide', root.clientWidth >= WIDE);
   draw();
   published();
 }).observe(root);

@@ -64,17 +64,19 @@ def template(measured: Tradeoff, paper: dict) -> str:
     )
     choices = (
         f'<div class="choices">{select("found", texts.CHOOSE_FOUND, found)}{select("told", texts.CHOOSE_TOLD, told)}'
-        f"<fieldset><legend>{escape(texts.CHOOSE_PROTOCOL)}</legend>{radios}</fieldset></div>"
+        f"<fieldset><legend>{escape(texts.CHOOSE_PROTOCOL)}</legend>"
+        f'<div class="segments">{radios}</div></fieldset></div>'
     )
     picture = (
         f'<div class="plot-box" data-plot="measured"></div><p class="reading"></p><ul class="keys">{keys}</ul>'
-        f'<p class="quiet">{escape(texts.POINTS_NOTE)}</p>'
     )
     return (
         f'<section class="tradeoff"><div class="panel-head"><h2>{escape(texts.MEASURED)}</h2></div>'
         f"{choices if protocols else ''}"
-        f'<div class="body"><div class="picture">{picture if protocols else ""}</div>'
-        f'<div class="words"><ul class="said" aria-live="polite"></ul><p class="quiet">{escape(on(measured))}</p>'
+        '<p class="headline" aria-live="polite"></p>'
+        f'<div class="sides"><div class="picture">{picture if protocols else ""}</div>'
+        f'<div class="telling"><ul class="said"></ul>'
+        f'<p class="quiet">{escape(on(measured))}</p>'
         '<p class="quiet measure"></p></div></div>'
         f'<details class="numbers"><summary>{escape(texts.MEASURED_TABLE)}</summary>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(texts.MEASURED_TABLE)}"></div></details>'
@@ -129,30 +131,22 @@ def told_measures(measured: Tradeoff) -> list[str]:
 
 
 def said(measured: Tradeoff, paper: dict, x: str, y: str, titles: dict[str, str]) -> list[str]:
-    """What the picture of two measures shows, from its numbers alone."""
+    """What the picture of two measures shows, from its numbers alone; the first sentence says most."""
     found = {name: sign for name in measured.encoders if (sign := measured.change(name, x)) is not None}
     told = {
         protocol: {name: sign for name in found if (sign := measured.change(name, y, protocol)) is not None}
         for protocol in measured.protocols
     }
     told = {protocol: signs for protocol, signs in told.items() if signs}
-    sentences = [texts.changes(texts.FOUND_BY[x], list(found.values()))] if found else []
-    sentences += [
-        texts.changes(texts.captions_by(texts.TOLD_BY[y], protocol), list(signs.values()))
+    beside = [beside_paper(paper, x, found), beside_paper(paper, y, told.get(PAPERS, {}))]
+    if not told:
+        return [*filter(None, [texts.changes(texts.FOUND_BY[x], list(found.values())), texts.NO_CAPTIONS, *beside])]
+    outcomes = [
+        texts.outcome(protocol, [(found[name], sign) for name, sign in signs.items()])
         for protocol, signs in told.items()
     ]
-    beside = [beside_paper(paper, x, found)]
-    if not told:
-        return [*sentences, texts.NO_CAPTIONS, *filter(None, beside)]
-    traded = {
-        protocol: (sum(found[name] == 1 and sign == -1 for name, sign in signs.items()), len(signs))
-        for protocol, signs in told.items()
-    }
-    sentences.append(texts.traded(traded))
-    sentences += [frontier(measured, x, protocol, y, titles) for protocol in told]
-    if PAPERS in told:
-        beside.append(beside_paper(paper, y, told[PAPERS]))
-    return [*filter(None, [*sentences, *beside])]
+    fronts = [frontier(measured, x, protocol, y, titles) for protocol in told]
+    return [*filter(None, [" ".join(outcomes), *fronts, *beside])]
 
 
 def beside_paper(paper: dict, measure: str, ours: dict[str, int]) -> str:
