@@ -65,7 +65,7 @@ function draw() {
       protocol,
       title: base.encoders[encoder],
       colour: colour(encoder),
-      hollow: protocol !== base.protocols[0],
+      hollow: protocol === 'tuned',
       points: drawn(encoder, protocol).map((point) => ({
         share: point.share, x: point.found[choice.found].slice(0, 3), y: told(point, protocol).slice(0, 3),
       })),
@@ -89,6 +89,7 @@ function draw() {
     group.setAttribute('aria-label', `${read(here(group)).join('. ')}. ${words.go}`);
   }
   box.replaceChildren(svg);
+  root.toggleAttribute('data-marked', Boolean(current()));
   stop(looked).setAttribute('tabindex', 0);
   if (focused) groupOf(focused)?.focus({ preventScroll: true });
   else look(null);
@@ -226,7 +227,6 @@ function show() {
   const about = choice.told && base.measures[choice.told].about;
   find('.measure').textContent = about ? `${base.measures[choice.told].title}: ${about}.` : '';
   root.dataset.protocol = choice.protocol || '';
-  root.toggleAttribute('data-marked', Boolean(current()));
   table();
   draw();
 }
@@ -281,14 +281,17 @@ new MutationObserver(() => {
   draw();
   published();
 }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-watch('value', () => {
+// Shows the protocol of the current setting, unless both are shown.
+function follow() {
   const protocol = props.value && props.value.protocol;
-  if (protocol && base.protocols.includes(protocol) && !shown().includes(protocol)) {
-    choice.protocol = protocol;
-    find(`[value="${protocol}"]`).checked = true;
-  }
+  if (!base.protocols.includes(protocol) || shown().includes(protocol)) return draw();
+  choice.protocol = protocol;
+  find(`[value="${protocol}"]`).checked = true;
   show();
-});
+}
+
+watch('value', follow);
 for (const name of ['found', 'told']) choice[name] = find(`[data-choice=${name}]`)?.value || '';
 if (!choice.found) [choice.found] = Object.keys(base.views)[0].split(' ');
 show();
+follow();

@@ -97,14 +97,16 @@ def unhurried_page(browser, unhurried_url: str):
 
 
 @contextmanager
-def visitor(browser, url: str):
-    """A fresh visitor with an open page; the test fails on an uncaught error in the browser."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
+def visitor(browser, url: str, ready: str = "#wave .wave-name", width: int = 1440, scheme: str = "light"):
+    """A fresh visitor with an open page, on which `ready` is; the test fails on an uncaught error in the browser."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, permissions=["microphone"]
+    )
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
-    page.locator("#wave .wave-name").wait_for()
+    page.locator(ready).wait_for()
     yield page
     context.close()
     assert not errors
