@@ -1,16 +1,8 @@
-"""The published figures (`assets/results/published.json`), and whether what was measured here has their signs.
+"""Whether what was measured here has the signs of the published figures."""
 
-Published and measured figures stay in files of their own: models, data and gallery sizes differ, so only signs can be
-compared (paper-facts section 11, 1).
-"""
-
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-from soundclip_demo.config import ROOT
-
-FILE = ROOT / "assets" / "results" / "published.json"
+from soundclip_demo.published import read
 
 
 @dataclass(frozen=True)
@@ -40,11 +32,6 @@ SIGNS = (
     Sign("neighbour overlap with raw sound", "overlap", "<"),
     Sign("effective rank", "effective_rank", ">"),
 )
-
-
-def read(file: Path = FILE) -> dict:
-    """`figures`, a list of rows, with `sources`, `generations` and what was withdrawn beside them."""
-    return json.loads(file.read_text())
 
 
 def encoders(published: dict) -> list[str]:

@@ -35,7 +35,7 @@ def tables(results: dict) -> list[str]:
     fronts = [frontier_table(results, groups[0])] if told else []
     gains = [gain_table(results, group) for group in groups]
     signs = [
-        f"Signs of the paper, our raw → projected ({groups[0]}, {name} LLaVA)\n\n"
+        f"Signs of the paper, our raw → projected, means alone ({groups[0]}, {name} LLaVA)\n\n"
         f"{published.table(published.signs(results, groups[0], name))}\n"
         for name in _protocols(results) or PROTOCOLS[:1]
     ]

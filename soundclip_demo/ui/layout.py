@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from .. import tradeoff
+from .. import published, tradeoff
 from ..config import DEFAULT_PROMPT
 from ..events import Setting
 from ..suites import SUITES
@@ -19,7 +19,7 @@ from .handlers import Page
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
-from .tradeoff import panel as measured_panel
+from .tradeoff import tradeoff_panel
 from .turns import SIDES
 from .waveform import waveform
 from .wiring import QUICK, wire
@@ -52,7 +52,7 @@ def build(engine: "Engine") -> gr.Blocks:
         with gr.Row(elem_id="below"):
             parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                gr.HTML(measured_panel(measured, engine.config.suite), apply_default_css=False, elem_id="measured")
+                parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
         parts["table"] = compare_panel()
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")

@@ -102,13 +102,73 @@ STOP_ROW = "Stop describing what {encoder} {mode} hears"
 ROW_WAITING = "Waiting…"
 
 MEASURED = "What was measured"
-FOUND = "right category first"
-NAMED = "{protocol} LLaVA names what sounds"
-MEASURED_TABLE = "Shares of every encoder, raw and projected, with 95 % intervals"
-MEASURED_ON = (
-    "Measured by this project on {recordings} recordings that nothing was trained on, in the bundled gallery of "
-    "{gallery} clips. These are not the paper's figures: models, data and gallery differ."
+FOUND_BY = {
+    "top1": "right category first (R@1)",
+    "top5": "right category in the top 5 (R@5)",
+    "mrr": "mean reciprocal rank (MRR)",
+}
+TOLD_BY = {
+    "caption": "caption names what sounds",
+    "b3": "sources named (B3)",
+    "b1": "caption near the sound (B1)",
+    "b2": "caption near the picture (B2)",
+    "bleu": "BLEU",
+    "rouge_l": "ROUGE-L",
+    "bertscore": "BERTScore",
+    "judge": "marks of the judge",
+}
+CHOOSE_FOUND = "Retrieval"
+CHOOSE_TOLD = "Captions"
+CHOOSE_PROTOCOL = "LLaVA"
+BOTH_PROTOCOLS = "both"
+TRADEOFF_KEY = {
+    "raw": "raw",
+    "projected": "projected",
+    "blend": "blends between",
+    "hollow": "hollow: tuned LLaVA",
+    "frontier": "frontier: no other setting beats these at both",
+    "current": "your setting",
+    "native": "native: found in the encoder's own space, no caption",
+}
+MEASURED_TABLE = "All numbers of this picture as a table"
+MEASURED_ALL = "All {n} recordings"
+MEASURED_SWEEP = "The recordings in the picture: found on {found}, captions of {told}"
+MEASURED_SETTING = "Setting"
+MEASURED_SWEPT = "The picture's captions are of {told} of these recordings, the same ones for every point."
+NO_CAPTIONS = "No captions have been measured yet, so there is no picture of the trade-off."
+# What the script writes; what is in braces it fills in.
+READING = {
+    "blend": "blend {t}",
+    "native": "native",
+    "protocol": "{protocol} LLaVA",
+    "value": "{what}: {mean} ({low} to {high}), n = {n}",
+    "bare": "{what}: {mean}",
+    "found": " among {gallery} clips",
+    "all": "of all recordings {mean} ({low} to {high}), n = {n}",
+    "current": "Your setting",
+    "interpolated": "interpolated between blends {before} and {after}; nothing was measured here",
+    "nothing": "Point at a setting to read its numbers, click to go there; or Tab, the arrow keys and Enter.",
+    "go": "go to this setting",
+    "picture": "{y} against {x}",
+}
+
+PAPER_BY = {
+    "R@1": "right clip first (R@1)",
+    "B1": "caption near the sound (B1)",
+    "B2": "caption near the picture (B2)",
+    "B3": "sources named (B3)",
+}
+PAPER_CAPTIONS = "{metric} (frozen LLaVA)"
+PAPER = "Published figures (paper)"
+PAPER_SHOW = "Show the published figures (paper)"
+PAPER_NOTE = (
+    "As their authors published them in October 2026: frozen LLaVA-1.6-Mistral-7B, R@1 among {gallery} AVE-2 clips, "
+    "captions with 150 patches of the frame. Nothing here was measured by this project; no intervals are published. "
+    "Other models, other data, another gallery: only the direction of change can be compared with the picture above."
 )
+PAPER_TABLE = "Published figures, raw to projected"
+PAPER_REMARK = "{encoders}, {metric}: {remark}."
+WITHDRAWN = "The authors have since withdrawn:"
 
 MAP_WORDS = {
     "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
@@ -242,12 +302,89 @@ def alignment_total(alignment: Alignment) -> str:
     return f"{found}." if known == all_of else f"{found}, over the {known} of {all_of} that were measured."
 
 
+def measured_on(recordings: int, gallery: int) -> str:
+    """A number that is 0 is not known."""
+    some = f"{recordings} recordings" if recordings else "recordings"
+    where = f", in a gallery of {gallery} clips" if gallery else ""
+    return (
+        f"Measured by this project on {some} that nothing was trained on{where}. These are not the paper's figures: "
+        "models, data and gallery differ. Crosses are 95 % intervals; the frontier goes by the means alone."
+    )
+
+
 def changes(what: str, signs: list[int]) -> str:
-    """What projecting does to a measure, over the encoders: 1 raised, -1 lowered, 0 where intervals overlap."""
+    """What projecting does to a measure, over the encoders: 1 raised, -1 lowered, 0 within the noise."""
     kinds = {"raises it": 1, "lowers it": -1, "changes it within the noise": 0}
-    parts = [f"{verb} for {count}" for verb, sign in kinds.items() if (count := signs.count(sign))]
-    listed = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
-    return f"{what[0].upper()}{what[1:]}: projecting {listed} of {len(signs)} encoders."
+    counted = {f"{verb} for": signs.count(sign) for verb, sign in kinds.items()}
+    return f"{what[0].upper()}{what[1:]}: projecting {listed(counted)} of {encoders(len(signs))}."
+
+
+def outcome(protocol: str, pairs: list[tuple[int, int]]) -> str:
+    """What projecting does to finding and to captions at once, over the encoders; signs as in `changes`."""
+    finds = {1: "finds more", -1: "finds less", 0: "finds the same within the noise"}
+    describes = {1: "describes better", -1: "describes worse", 0: "describes the same within the noise"}
+    common = sorted(dict.fromkeys(pairs), key=pairs.count, reverse=True)
+    counted = {f"{finds[found]} and {describes[told]} for": pairs.count((found, told)) for found, told in common}
+    return f"With the {protocol} LLaVA, projecting {listed(counted)} of {encoders(len(pairs))}."
+
+
+def frontier(protocol: str, settings: list[str], of: int, names: list[str]) -> str:
+    """
+    Args:
+        settings: those that no other beats, from the one that describes best to the one that finds most, each with
+            its two figures.
+        names: of their encoders.
+    """
+    if len(settings) == 1:
+        return f"Frontier, {protocol} LLaVA: of {of} settings one is best at both, {settings[0]}."
+    return (
+        f"Frontier, {protocol} LLaVA: {len(settings)} of {of} settings, of {joined(names)}, "
+        f"from {settings[0]} to {settings[-1]}."
+    )
+
+
+def frontier_end(encoder: str, setting: str, found: str, told: str) -> str:
+    return f"{encoder} {setting} (finds {found}, describes {told})"
+
+
+def paper_signs(metric: str, pairs: list[tuple[int, int]]) -> str:
+    """What projecting does to a published metric, of plain numbers, and beside it what it does here: theirs, ours."""
+    kinds = {"raises it": 1, "lowers it": -1, "leaves it the same": 0}
+    counted = {f"{verb} for": sum(theirs == sign for theirs, _ in pairs) for verb, sign in kinds.items()}
+    return (
+        f"The paper, {metric}: projecting {listed(counted)} of {encoders(len(pairs))}. "
+        f"Here the direction is {agreement(pairs)} of them."
+    )
+
+
+def paper_drop(metric: str, drop: float, ours: list[int]) -> str:
+    """Where nothing more is published than by how much projecting lowers it."""
+    return (
+        f"The paper's first version, {metric}: projecting lowers it by {drop:g}, over which encoders "
+        f"is not said. Here the direction is {agreement([(-1, sign) for sign in ours])} of {encoders(len(ours))}."
+    )
+
+
+def agreement(pairs: list[tuple[int, int]]) -> str:
+    """Of theirs and ours, encoder by encoder."""
+    same, opposite = sum(a == b for a, b in pairs), sum(a == -b != 0 for a, b in pairs)
+    undecided = len(pairs) - same - opposite
+    return listed({"the same for": same, "the opposite for": opposite, "undecided for": undecided})
+
+
+def listed(counts: dict[str, int]) -> str:
+    """`raises it for 1, lowers it for 2 and ...`, without what never happens."""
+    parts = [f"{what} {count}" for what, count in counts.items() if count]
+    return joined(parts)
+
+
+def joined(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def encoders(count: int) -> str:
+    return f"{count} encoder{'' if count == 1 else 's'}"
 
 
 def map_title(space: str) -> str:

@@ -110,12 +110,14 @@ def card_page(browser, card_url: str):
 
 
 @contextmanager
-def visitor(browser, url: str, ready: str = "#wave .wave-name"):
+def visitor(browser, url: str, ready: str = "#wave .wave-name", width: int = 1440, scheme: str = "light"):
     """A fresh visitor with an open page; the test fails on an uncaught error in the browser.
 
     `ready` selects what is there as soon as the page is.
     """
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, permissions=["microphone"]
+    )
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
