@@ -70,8 +70,10 @@ def test_upload_gives_matches_map_and_caption(page, beeps: Path) -> None:
     give(page, beeps)
     assert len(set(clips(page))) == 5
     expect(page.locator("#wave .wave-text")).to_have_text("Heard 4.0–7.0 s of 8.0 s, the loudest part.")
-    expect(page.locator("#map .map-over .star")).to_have_count(1)
-    expect(page.locator("#map .map-over .ring.match")).to_have_count(5)
+    for side in SIDES:
+        expect(page.locator(f"#map .map-over .star.{side}")).to_have_count(1)
+        expect(page.locator(f"#map .map-over .ring.match.{side}")).to_have_count(5)
+    expect(page.locator("#map .map-over .way")).to_have_count(1)
     assert clips(page, "raw") != clips(page)
     expect(page.get_by_role("status").filter(has_text="Heard once for both columns")).to_contain_text("encode")
     for side in SIDES:
@@ -92,7 +94,7 @@ def test_a_real_sound_under_every_setting(page) -> None:
 
     def star() -> str:
         page.wait_for_timeout(1500)  # its move
-        return page.locator("#map .map-over .star").get_attribute("transform")
+        return page.locator("#map .map-over .star").last.get_attribute("transform")
 
     def words() -> str:
         expect(again(page)).to_be_visible(timeout=SLOW)
@@ -127,6 +129,19 @@ def test_an_example_tells_what_truly_sounds(page) -> None:
     marks = page.locator("#caption-projected mark")
     assert "dog" in [mark.lower() for mark in marks.all_inner_texts()]
     expect(page.locator("#caption-projected")).to_contain_text(texts.NAMES[True])
+    expect(page.locator("#told")).to_contain_text("what truly sounds (dog)")
+
+
+def test_a_clips_own_sound_can_be_asked_for(page) -> None:
+    page.get_by_role("button", name="dog", exact=True).click()
+    before = clips(page)
+    page.get_by_role("button", name=re.compile(f"^{texts.CARD_ABOUT}: dog")).first.click()
+    page.get_by_role("button", name=texts.CARD_QUERY).click()
+    expect(page.locator("#wave .wave-name")).to_have_text(texts.clip_sound("dog"), timeout=SLOW)
+    other_clips(page, before)
+    for side in SIDES:
+        expect(page.locator(f"#{side} .right")).to_have_text(re.compile(r"^right clip at rank \d+ of 132$"))
+    expect(again(page)).to_be_visible(timeout=SLOW)
     expect(page.locator("#told")).to_contain_text("what truly sounds (dog)")
 
 
@@ -295,7 +310,7 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     page.keyboard.press("Escape")
     expect(player).to_be_hidden()
     x, y = page.evaluate(  # in one go: the overlay is redrawn whenever something is pointed at
-        "() => { const box = document.querySelector('#map .ring.match').getBoundingClientRect();"
+        "() => { const box = document.querySelector('#map .ring.match.projected').getBoundingClientRect();"
         " return [box.x + box.width / 2, box.y + box.height / 2] }"
     )
     page.mouse.move(x, y, steps=3)

@@ -134,6 +134,25 @@ def test_without_a_projector_the_raw_column_still_works(
     assert shown["projected_ticket"] is None
 
 
+def test_both_stars_reach_the_map_whichever_column_moved(page: Page, chosen: Chosen) -> None:
+    before = find(page, chosen)
+    after = find(page, chosen, 0.4, before)
+    assert [star["side"] for star in before["map"]["stars"]] == ["raw", "projected"]
+    assert [star["side"] for star in after["map"]["stars"]] == ["raw", "blend"]
+    assert after["map"]["stars"][0] == before["map"]["stars"][0]
+    assert before["map"]["label"] == after["map"]["label"] == "Whisper"
+
+
+def test_a_point_of_the_trade_off_is_gone_to(page: Page) -> None:
+    encoder, share, _ = page.go(SimpleNamespace(encoder="whisper", share=0.25))
+    assert (encoder, share) == ("whisper", 0.25)
+
+
+@pytest.mark.parametrize(("encoder", "share"), [("nobody", 0.5), ("whisper", 2), ("whisper", "1"), (None, 0), ([], {})])
+def test_a_setting_that_is_not_there_is_not_gone_to(page: Page, encoder: object, share: object) -> None:
+    assert page.go(SimpleNamespace(encoder=encoder, share=share)) == [gr.skip()] * 3
+
+
 # Describing
 
 
