@@ -27,6 +27,8 @@ ENCODER = "Audio encoder"
 NO_ENCODER = "No audio encoder is ready yet."
 LISTENING = "{encoder} is listening…"
 HEARD_ONCE = "Heard once for both columns: {times}"
+HEARD_BEFORE = "Heard before: both columns come from an embedding that was kept."
+KEPT_MS = 0.5  # no encoder is that quick
 MODES = {
     "projected": "projected",
     "raw": "raw",
@@ -66,7 +68,7 @@ WRITTEN_BY = {
     "compact": "Written by a small language model (135 M parameters), {protocol}, from {seen}. It is often wrong.",
     "paper": "Written by LLaVA-1.6-Mistral-7B, {protocol}, from {seen}. It can be wrong.",
 }
-NAMES = {True: "names what sounds", False: "does not name what sounds"}
+NAMES = {True: "names what sounds", False: "misses what sounds"}
 MARKS = "<mark>Marked</mark> words name what truly sounds ({category})."
 SEEN_SOUND = "the sound token only"
 SEEN_PATCHES = "the sound token and {k} patches of {source}"
@@ -275,7 +277,7 @@ def listening(encoder: str) -> str:
 
 
 def heard_once(times: dict[str, float]) -> str:
-    return HEARD_ONCE.format(times=stage_times(times))
+    return HEARD_ONCE.format(times=stage_times(times)) if times["encode"] > KEPT_MS else HEARD_BEFORE
 
 
 def clip_sound(category: str) -> str:

@@ -82,6 +82,7 @@ def test_both_columns_come_from_one_embedding(page: Page, chosen: Chosen, monkey
     assert shown["raw"]["cards"] != shown["projected"]["cards"]
     assert shown["raw"]["right"].startswith("first dog clip at rank ")
     assert "decode 1 ms · encode" in shown["status"]
+    assert find(page, replace(chosen, serial=1))["status"] == texts.HEARD_BEFORE
     assert texts.CAPTION_WAITING in shown["raw_words"]
 
 
