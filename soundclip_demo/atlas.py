@@ -6,6 +6,7 @@ new point, it needs no second search, and it avoids umap's import and compile ti
 """
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .search import Neighbours
 
@@ -19,6 +20,28 @@ def place(neighbours: Neighbours, coordinates: np.ndarray) -> tuple[float, float
     weights = np.exp(SHARPNESS * (scores - scores.max()))
     x, y = (weights / weights.sum()) @ coordinates[ids]
     return float(x), float(y)
+
+
+def centres(groups: np.ndarray, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The clip in the middle of each group, and in which order groups are named where room is short.
+
+    Args:
+        groups: number of each clip's group, int [N], each of 0 to C - 1 at least once.
+        coordinates: [N, 2].
+
+    Returns:
+        Rows of the clips that lie nearest to their group's mean, int [C]; groups, the largest first and of
+        those of one size the loneliest, int [C].
+    """
+    sizes = np.bincount(groups)
+    means = np.stack([np.bincount(groups, axis) / sizes for axis in coordinates.T], axis=1)
+    away = np.linalg.norm(coordinates - means[groups], axis=1)
+    nearest = np.lexsort((away, groups))
+    rows = nearest[np.concatenate([[0], np.cumsum(sizes)[:-1]])]
+    places = coordinates[rows]
+    # A single group has no neighbour: its distance is infinite.
+    lonely = cKDTree(places).query(places, k=2)[0][:, 1]
+    return rows, np.lexsort((np.arange(len(sizes)), -lonely, -sizes))
 
 
 def fit(tokens: np.ndarray, seed: int = 0) -> np.ndarray:

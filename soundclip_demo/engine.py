@@ -15,20 +15,20 @@ import numpy as np
 
 from . import encoders, gallery
 from .audio import Sound, decode, resample
-from .config import MAX_NEW_TOKENS, WINDOW_SECONDS, Config, limit_threads
+from .config import MAX_NEW_TOKENS, TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
 from .errors import UserError
 from .events import (
     MODES,
     CaptionPart,
     Event,
     Heard,
-    Hit,
     Matches,
     Missing,
     Placed,
     Setting,
     Timing,
     Truth,
+    WordsFound,
 )
 from .parts import NotReady, Parts
 from .recent import Recent
@@ -68,6 +68,10 @@ class Engine:
     def protocols(self) -> tuple[str, ...]:
         """Those of `PROTOCOLS` that captions can be written by, the default last."""
         return protocols(self.config)
+
+    def knows_words(self) -> bool:
+        """Whether `search_words` is of use."""
+        return encoders.worded(self.config) is not None
 
     def load_sound(self, path: str | Path) -> Sound:
         """Decodes a file under the configured limits; the last few are kept.
@@ -162,22 +166,28 @@ class Engine:
             for event in self.run(sound, setting, start, truth=truth):
                 yield setting, event
 
+    def search_words(self, text: object, top: int = TOP_CLIPS) -> WordsFound:
+        """Where typed words lie among the clips.
+
+        Raises:
+            UserError: the text cannot be searched for, or no encoder's words can be used now.
+        """
+        from . import words
+
+        return words.search(self, text, top)
+
     def _find(
         self, token: "Tensor", setting: Setting, truth: Truth | None, stages: "_Stages"
     ) -> tuple[Matches, Placed]:
-        from . import atlas, search
+        from . import atlas, matching
 
         with stages("search"):
             wanted = self._index().size if truth else max(setting.top, atlas.NEIGHBOURS)
             found = self._index().search(token.numpy(), wanted)
-            chance = search.chance_level(self._index().size)
-            ranked = zip(found.ids[: setting.top], found.scores, found.deviations(), strict=False)
-            hits = tuple(self._hit(rank, *row) for rank, row in enumerate(ranked, 1))
-            right = self.gallery.rank(found.ids, truth) if truth else None
-            matches = Matches(hits, self._index().size, chance, right)
+            matches = matching.matches(self.gallery, found, setting.top, truth)
         with stages("place"):
-            x, y = atlas.place(found, self.gallery.coordinates)
-        return matches, Placed(x, y, off_map=not matches.above_chance)
+            placed = matching.placed(self.gallery, found, matches)
+        return matches, placed
 
     def _caption(
         self, token: "Tensor", matches: Matches, setting: Setting, stages: "_Stages"
@@ -237,10 +247,6 @@ class Engine:
 
     def _index(self):
         return self.parts.index(self.gallery.tokens)
-
-    def _hit(self, rank: int, row: int, score: float, deviations: float) -> Hit:
-        clip = self.gallery.clips[row]
-        return Hit(rank, clip.id, clip.category, clip.caption, clip.licence, float(score), float(deviations))
 
     def _heard(self, sound: Sound, start: float) -> Heard:
         if sound.seconds <= WINDOW_SECONDS:

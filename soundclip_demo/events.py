@@ -120,6 +120,23 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class WordsFound:
+    """Where typed words lie among the clips.
+
+    Attributes:
+        text: as it was searched for.
+        encoder: title of the encoder in whose space it was.
+        meets: what of the clips it was compared with there, "pictures" or "sounds".
+    """
+
+    text: str
+    encoder: str
+    meets: str
+    matches: Matches
+    placed: Placed
+
+
+@dataclass(frozen=True)
 class CaptionPart:
     """The caption so far (not the increment), and whether it is finished."""
 

@@ -8,7 +8,6 @@ categories and other words that name them.
 
 import csv
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,6 @@ import numpy as np
 from . import alignment
 from .alignment import Annotation
 from .errors import UserError
-from .events import Truth
 from .naming import places_named
 from .suites import Space
 
@@ -74,17 +72,9 @@ class Gallery:
     def clip(self, clip_id: str) -> Clip:
         return self._by_id[clip_id]
 
-    def find(self, clip_id: str) -> Clip | None:
-        """As `clip`, for an id that may be anything."""
-        return self._by_id.get(clip_id)
-
-    def rank(self, rows: Sequence[int], truth: Truth) -> int | None:
-        """Rank, from 1, of the right clip among rows of the gallery, best first; None where none is right."""
-        for rank, row in enumerate(rows, 1):
-            clip = self.clips[row]
-            if clip.id == truth.clip or (not truth.clip and clip.category == truth.category):
-                return rank
-        return None
+    def find(self, clip_id: object) -> Clip | None:
+        """The clip of that name, which may be anything a browser sends; None where there is none."""
+        return self._by_id.get(clip_id) if isinstance(clip_id, str) else None
 
     def places_named(self, text: str, category: str) -> list[tuple[int, int]]:
         """Where a text names a category, by start and end."""

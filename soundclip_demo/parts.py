@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from .captioner import Captioner
     from .encoders.base import Encoder
+    from .gallery import Gallery
     from .projection import Projector
     from .search import Index
     from .suites import VisionTower
+    from .words import WordSpace
 
 RETRY_SECONDS = 30.0  # how long a failure is remembered before the next request tries again
 T = TypeVar("T")
@@ -90,6 +92,16 @@ class Parts:
             return frozen
         tune = partial(adapter.tuned, frozen, llava_folder(self._config))
         return self._once("adapter", "The caption model's adapter", tune)
+
+    def word_space(self, name: str, meets: str, gallery: "Gallery") -> "WordSpace":
+        """The space of an encoder in which typed words meet the clips' "pictures" or "sounds"."""
+
+        def load() -> "WordSpace":
+            from . import words
+
+            return words.open_space(self.encoder(name), meets, gallery, self._config.limits)
+
+        return self._once("words", "The search by words", load)
 
     def index(self, tokens: "np.ndarray") -> "Index":
         def load() -> "Index":

@@ -26,6 +26,8 @@ class Variant:
         files: endings of the trained files it cannot do without: `<name><ending>.safetensors`.
         title: said after the encoder's own.
         joint: opens the space it shares with pictures or words, where there is one.
+        joint_files: endings of the trained files of that space.
+        words: what typed words can be compared with in that space, "pictures" or "sounds"; "" where it has no words.
     """
 
     load: Callable[[str, Fetch, Config], "Encoder"]
@@ -34,6 +36,8 @@ class Variant:
     files: tuple[str, ...] = ()
     title: str = ""
     joint: "Callable[[str, Fetch, Config], JointSpace] | None" = None
+    joint_files: tuple[str, ...] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,14 +138,23 @@ def _constant_spec(which: str) -> "Callable[[str, Config], EncoderSpec]":
     return lambda name, config: getattr(import_module(f".{name}", __package__), which)
 
 
-def _family(name: str, condition: str = "") -> dict[str, Variant]:
-    """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other."""
+def _family(name: str, condition: str = "", words: tuple[str, str] = ("", "")) -> dict[str, Variant]:
+    """Published in one suite, under a `condition` or none; trained here, small, from scratch in the other.
+
+    Args:
+        words: `Variant.words` when trained here, and as published.
+    """
+    here, published = words
+    trained_here = {"files": ("",), "title": " (compact retrain)", "joint_files": ("-joint",), "words": here}
     return {
-        "compact": Variant(
-            _retrained, _retrained_spec, files=("",), title=" (compact retrain)", joint=_retrained_joint
-        ),
+        "compact": Variant(_retrained, _retrained_spec, joint=_retrained_joint, **trained_here),
         "paper": Variant(
-            _published, _published_spec, needs=f"{name}-paper", title=condition, joint=_published_joint
+            _published,
+            _published_spec,
+            f"{name}-paper",
+            title=condition,
+            joint=_published_joint,
+            words=published,
         ),
     }
 
@@ -149,7 +162,9 @@ def _family(name: str, condition: str = "") -> dict[str, Variant]:
 _FUSION = ("-fusion",)
 _SPEC, _PAPER_SPEC = _constant_spec("SPEC"), _constant_spec("PAPER_SPEC")
 ENCODERS = {
-    "clap": EncoderEntry("CLAP", "trained on sounds and their descriptions", _family("clap")),
+    "clap": EncoderEntry(
+        "CLAP", "trained on sounds and their descriptions", _family("clap", words=("sounds", "sounds"))
+    ),
     "whisper": EncoderEntry(
         "Whisper",
         "speech recogniser, last layer",
@@ -162,7 +177,9 @@ ENCODERS = {
         "ImageBind", "trained on sounds and pictures", _family("imagebind", " (not for commercial use)")
     ),
     "wav2clip": EncoderEntry("Wav2CLIP", "distilled from CLIP's picture side", _family("wav2clip")),
-    "audioclip": EncoderEntry("AudioCLIP", "trained on sounds, pictures and text", _family("audioclip")),
+    "audioclip": EncoderEntry(
+        "AudioCLIP", "trained on sounds, pictures and text", _family("audioclip", words=("pictures", ""))
+    ),
     "whisperclip": EncoderEntry(
         "WhisperCLIP",
         "Whisper, all intermediate layers fused",
@@ -201,6 +218,18 @@ def spec(name: str, config: Config) -> "EncoderSpec":
         FileNotFoundError: it is not trained yet.
     """
     return ENCODERS[name].variants[config.suite].spec(name, config)
+
+
+def worded(config: Config) -> tuple[str, str] | None:
+    """The encoder whose space typed words are searched in, and what they meet there: "pictures" rather than "sounds",
+    which a retrain of this size hardly ties to words. None where no encoder has words."""
+    there = {
+        name: entry.variants[config.suite].words
+        for name, entry in ENCODERS.items()
+        if (variant := entry.variants[config.suite]).words
+        and all(trained(name + ending, config).exists() for ending in variant.files + variant.joint_files)
+    }
+    return min(there.items(), key=lambda found: found[1] != "pictures", default=None)
 
 
 def trained(name: str, config: Config) -> Path:

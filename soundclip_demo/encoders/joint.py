@@ -6,10 +6,12 @@ encoders with CLIP's pictures (`pictures.py`) or, CLAP, with its own text tower 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JointSpace:
-    """What an encoder's embeddings are compared with, by cosine: N pictures or N texts -> unit vectors [N, dim]."""
+    """What an encoder's embeddings are compared with, by cosine: N pictures or N texts -> unit vectors [N, dim].
+
+    `tokens` takes pictures as the CLIP tower's tokens [N, D], where those are what the picture side reads.
+    """
 
     pictures: "Callable[[list[Image.Image]], Tensor] | None" = None
     texts: Callable[[Sequence[str]], Tensor] | None = None
+    tokens: Callable[[Tensor], Tensor] | None = None
 
 
 class Side(nn.Module):
@@ -49,7 +55,7 @@ class Words:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """N texts -> [N, width]; words count, their order does not."""
         ids = [self._tokenizer(f" {text}", add_special_tokens=False).input_ids for text in texts]
-        return torch.stack([self._table[row].mean(0) for row in ids])
+        return torch.stack([self._table[row].float().mean(0) for row in ids])
 
 
 class Sides(nn.ModuleDict):
@@ -74,21 +80,27 @@ def retrained(file: Path, tower: "VisionTower", language: Path) -> JointSpace:
         language: folder of the model whose word embeddings stand for texts.
     """
     sides = Sides.load(file)
+    words = cache(lambda: load_words(language))
 
     @torch.inference_mode()
+    def tokens(given: Tensor) -> Tensor:
+        return sides["picture"](given)
+
     def pictures(images: "list[Image.Image]") -> Tensor:
-        return sides["picture"](tower.look(images)[0])
+        return tokens(tower.look(images)[0])
 
     @torch.inference_mode()
     def texts(given: Sequence[str]) -> Tensor:
-        return sides["text"](load_words(language)(given))
+        return sides["text"](words()(given))
 
-    return JointSpace(pictures if "picture" in sides else None, texts if "text" in sides else None)
+    seen = {"pictures": pictures, "tokens": tokens} if "picture" in sides else {}
+    return JointSpace(texts=texts if "text" in sides else None, **seen)
 
 
 def load_words(language: Path) -> Words:
-    """The word embeddings of the language model in folder `language`."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """The word embeddings of the language model in folder `language`; the rest of it is not read."""
+    from transformers import AutoTokenizer
 
-    table = AutoModelForCausalLM.from_pretrained(language, dtype=torch.float32).get_input_embeddings().weight
-    return Words(AutoTokenizer.from_pretrained(language), table.detach())
+    with safe_open(language / "model.safetensors", "pt") as model:
+        table = model.get_tensor("model.embed_tokens.weight")
+    return Words(AutoTokenizer.from_pretrained(language), table)

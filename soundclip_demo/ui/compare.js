@@ -7,6 +7,6 @@ element.addEventListener('click', (event) => {
   if (!button || event.detail > 1 || !ACTIONS.includes(button.dataset.do)) return;
   trigger(button.dataset.do, { row: button.dataset.row });
   if (button.dataset.do === 'adopt') {
-    document.getElementById('matches').scrollIntoView({ block: 'nearest' });
+    document.getElementById('columns').scrollIntoView({ block: 'nearest' });
   }
 });

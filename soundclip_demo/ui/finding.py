@@ -12,7 +12,7 @@ from ..events import Heard, Matches, Missing, Placed, Setting, Timing
 from . import caption, matches, texts
 from .choosing import Chosen
 from .handlers import Page, lasting, session
-from .map import star as star_value
+from .map import stars
 from .media import address
 from .turns import SIDES
 
@@ -117,9 +117,9 @@ class Finding:
         if heard := found.get("raw", {}).get(Heard):
             times = {"decode": chosen.decode_ms, "encode": found["raw"][Timing].ms["encode"]}
             shown |= {"wave": picture(chosen, sound, heard), "status": texts.heard_once(times)}
-        if there := tickets["projected"] or tickets["raw"]:
-            shown["map"] = star_value(there.placed, there.matches)
-        yield show(**shown)
+        there = [(ticket.setting, ticket.placed, ticket.matches) for ticket in tickets.values() if ticket]
+        label = self.page.title(there[0][0].encoder)
+        yield show(**shown, map=stars(label, there, f"{chosen.serial} {chosen.start}"))
 
     def _side(
         self, side: str, events: dict[type, Any], chosen: Chosen, setting: Setting, visitor: str

@@ -16,6 +16,7 @@ from ..events import Setting
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
+from .tradeoff import read_go
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class Page:
         names = [row.name for row in rows]
         value = next((name for name in (wanted, Setting.encoder, *names) if name in names), None)
         return {"choices": [(row.title, row.name) for row in rows], "value": value}
+
+    def go(self, event: gr.EventData) -> list[Any]:
+        """[encoder, share, protocol, serial]: to the setting of a point of the trade-off, where it can run."""
+        encoder, share, protocol = read_go(event) or (None, None, None)
+        there = protocol in self.engine.protocols() and encoder in [row.name for row in self.ready_encoders()]
+        return [encoder, share, protocol, self.serial()] if there else [gr.skip()] * 4
 
     def title(self, encoder: str) -> str:
         return next((row.title for row in self.ready_encoders() if row.name == encoder), encoder)

@@ -50,9 +50,9 @@ def build(engine: "Engine") -> gr.Blocks:
             "captions": caption_row(engine),
         }
         with gr.Row(elem_id="below"):
-            parts["atlas"] = atlas_map(engine.gallery)
+            parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                tradeoff_panel(measured, published.read(), engine.config.suite)
+                parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
         parts["table"] = compare_panel()
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")

@@ -1,94 +1,129 @@
-"""The map of the gallery: base points go to the browser once, then only the star and its neighbours."""
+"""The map of the gallery: base points go to the browser once, then only the stars and their neighbours.
 
-import math
+What the browser does with them is in `map_*.js`, by concern, and in `map.js`, which comes last and starts it.
+"""
+
+import json
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import gradio as gr
+import numpy as np
 
-from ..events import Matches, Placed
+from ..errors import UserError
+from ..events import Matches, Placed, Setting, WordsFound
 from . import texts
 from .media import address, plotly_script
 
 if TYPE_CHECKING:
-    from ..gallery import Gallery
+    from ..gallery import Clip, Gallery
 
 HERE = Path(__file__).parent
-TEMPLATE = f"""
-<section class="map">
-  <div class="panel-head"><h2>MAP_TITLE</h2><span class="off-map" role="status" hidden></span>
-    <div class="map-tools"><button type="button" data-zoom="in" aria-label="Zoom in">+</button
-      ><button type="button" data-zoom="out" aria-label="Zoom out">−</button
-      ><button type="button" data-zoom="all" aria-label="Show the whole map">⤢</button></div></div>
-  <div class="map-box">
-    <div class="map-plot" role="img" aria-label="{escape(texts.MAP_NOTE)}"></div>
-    <svg class="map-over" aria-hidden="true"></svg>
-    <div class="map-tip" hidden><img alt=""><p><strong></strong><span></span></p></div>
-    <div class="map-player" role="dialog" aria-label="Clip" hidden>
-      <button type="button" class="round map-close" aria-label="Close">×</button>
-      <video controls playsinline loop></video><p><strong></strong> <span></span></p>
-      <details class="licence"><summary></summary><span></span></details></div>
-  </div>
-  <p class="quiet">{escape(texts.MAP_NOTE)}</p>
-  <details class="map-list"><summary>{escape(texts.MAP_LIST)}</summary><ul></ul></details>
-</section>
-"""
+SCRIPTS = ("map_points.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js", "map.js")
+MANY = 3000  # more clips than this are drawn by WebGL, and told of only when asked
+TEMPLATE = (HERE / "map.html").read_text(encoding="utf-8")
 
 
-def atlas_map(gallery: "Gallery") -> gr.HTML:
-    """`value` is what `star()` gives, or None."""
+def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None = None) -> gr.HTML:
+    """`value` is what `stars()` gives, or None.
 
-    def credit(clip: str) -> list[str]:
-        """[licence, attribution] of one clip, asked for when it is opened: too long to send for all."""
-        known = next((row for row in gallery.clips if row.id == clip), None)
-        return [known.licence, known.attribution] if known else ["", ""]
+    Args:
+        search: finds typed words among the clips; None where no encoder knows words.
+    """
+
+    def about(clip: object) -> dict[str, str]:
+        """What is shown of one clip, asked for when it is pointed at or opened; nothing for one that is not there."""
+        known = gallery.find(clip)
+        return told(gallery, known) | {"licence": known.licence, "attribution": known.attribution} if known else {}
+
+    def listed(category: object) -> list[list[str]]:
+        """[id, caption] of a category's clips."""
+        return [[clip.id, clip.caption] for clip in gallery.clips if clip.category == category]
+
+    def find(text: object) -> dict[str, Any]:
+        """What is shown of a search, or the problem with it."""
+        try:
+            return found(search(text))
+        except UserError as problem:
+            return {"problem": str(problem)}
 
     return gr.HTML(
         value=None,
-        html_template=TEMPLATE.replace("MAP_TITLE", escape(texts.map_title(gallery.space))),
-        js_on_load=(HERE / "map.js").read_text(encoding="utf-8"),
+        html_template=filled(TEMPLATE, texts.MAP_WORDS | {"title": texts.map_title(gallery.space)}),
+        js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
         apply_default_css=False,
         elem_id="map",
-        base=base(gallery),
+        base=json.dumps(base(gallery), ensure_ascii=False, separators=(",", ":")),
         script=address(plotly_script()),
-        words={"off": texts.OFF_MAP},
-        server_functions=[credit],
+        words=texts.MAP_SAID,
+        searchable=search is not None,
+        server_functions=[about, listed, *([find] if search else [])],
     )
 
 
-def star(placed: Placed, matches: Matches | None) -> dict[str, Any]:
-    """The component's value: where the sound lands, and the clips it is joined to."""
-    return {
-        "x": placed.x,
-        "y": placed.y,
-        "off": placed.off_map,
-        "clips": [hit.clip for hit in matches.hits] if matches else [],
-    }
+def filled(template: str, words: dict[str, str]) -> str:
+    """`template` with each `[[name]]` as the escaped sentence of that name."""
+    for name, sentence in words.items():
+        template = template.replace(f"[[{name}]]", escape(sentence))
+    return template
+
+
+def stars(
+    label: str, found: Iterable[tuple[Setting, Placed, Matches | None]], sound: str = ""
+) -> dict[str, Any]:
+    """The component's value: where the sound lands under one or more settings, and the clips it is joined to there.
+
+    Args:
+        label: the encoder's name.
+        sound: changes with the sound or its window; the trail of settings begins anew then.
+    """
+    return {"label": label, "sound": sound, "stars": [_star(*one) for one in found]}
+
+
+def _star(setting: Setting, placed: Placed, matches: Matches | None) -> dict[str, Any]:
+    place = {"side": setting.mode, "x": placed.x, "y": placed.y, "off": placed.off_map}
+    blend = {"t": setting.t} if setting.mode == "blend" else {}
+    return place | blend | {"clips": [hit.clip for hit in matches.hits] if matches else []}
+
+
+def found(event: WordsFound) -> dict[str, Any]:
+    """What the browser is told of a search by words."""
+    hits = [[hit.clip, hit.category, round(hit.score, 2)] for hit in event.matches.hits]
+    place = {"x": event.placed.x, "y": event.placed.y, "off": event.placed.off_map}
+    return place | {"text": event.text, "hits": hits, "note": texts.words_found(event)}
 
 
 def base(gallery: "Gallery") -> dict[str, Any]:
-    """Everything that never changes: points, colours and where the media lie."""
+    """Everything that never changes, as lists in the order of the clips: one object for each would be five times as
+    long. What is told of each clip comes along while there are few of them.
+    """
+    from ..atlas import centres
+
     names = sorted({clip.category for clip in gallery.clips})
     number = {name: i for i, name in enumerate(names)}
+    groups = np.array([number[clip.category] for clip in gallery.clips])
+    rows, order = centres(groups, gallery.coordinates)
+    few = len(gallery.clips) <= MANY
     return {
+        "title": texts.map_title(gallery.space),
         "media": address(gallery.folder) + "/",
         "categories": names,
-        "hues": hues(gallery, names),
-        "points": [
-            {
-                "id": clip.id,
-                "x": round(float(x), 3),
-                "y": round(float(y), 3),
-                "category": number[clip.category],
-                "caption": clip.caption,
-                "video": within(gallery, clip.video),
-                "poster": within(gallery, clip.poster),
-            }
-            for clip, (x, y) in zip(gallery.clips, gallery.coordinates, strict=True)
-        ],
+        "hues": hues(gallery.coordinates, rows),
+        "centres": rows.tolist(),
+        "order": order.tolist(),
+        "ids": [clip.id for clip in gallery.clips],
+        "x": [round(x, 3) for x in gallery.coordinates[:, 0].tolist()],
+        "y": [round(y, 3) for y in gallery.coordinates[:, 1].tolist()],
+        "category": groups.tolist(),
+        "about": [told(gallery, clip) for clip in gallery.clips] if few else [],
     }
+
+
+def told(gallery: "Gallery", clip: "Clip") -> dict[str, str]:
+    return {"caption": clip.caption, "video": within(gallery, clip.video), "poster": within(gallery, clip.poster)}
 
 
 def within(gallery: "Gallery", path: Path) -> str:
@@ -96,15 +131,11 @@ def within(gallery: "Gallery", path: Path) -> str:
     return quote(path.resolve().relative_to(gallery.folder.resolve()).as_posix())
 
 
-def hues(gallery: "Gallery", names: list[str]) -> list[int]:
-    """A hue in degrees for each category, by the direction of its centre from the middle of the map.
+def hues(coordinates: np.ndarray, rows: np.ndarray) -> list[int]:
+    """A hue in degrees for each category, by the direction of its middle clip from the middle of the map.
 
     A hundred categories cannot have a hundred telling colours; this way categories that lie together, and so
     look alike to CLIP, also share a colour.
     """
-    middle = gallery.coordinates.mean(axis=0)
-    centres = []
-    for name in names:
-        rows = [i for i, clip in enumerate(gallery.clips) if clip.category == name]
-        centres.append(gallery.coordinates[rows].mean(axis=0) - middle)
-    return [round(math.degrees(math.atan2(y, x))) % 360 for x, y in centres]
+    x, y = (coordinates[rows] - coordinates.mean(axis=0)).T
+    return (np.degrees(np.arctan2(y, x)).round().astype(int) % 360).tolist()

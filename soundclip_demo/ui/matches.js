@@ -28,7 +28,7 @@ function fill(card, clip) {
   bar.querySelector('i').style.width = `${clip.share}%`;
   bar.querySelector('b').style.left = `${props.value.chance}%`;
   const [video, hear, more] = ['video', '.hear', '.more'].map((name) => card.querySelector(name));
-  video.hidden = hear.hidden = more.hidden = false;
+  video.hidden = hear.hidden = more.disabled = false;
   video.setAttribute('aria-label', clip.category);
   hear.setAttribute('aria-label', clip.hear);
   more.setAttribute('aria-label', clip.more);
@@ -80,7 +80,7 @@ function refresh() {
 }
 
 element.addEventListener('click', (event) => {
-  if (event.target.closest('.more')) document.dispatchEvent(new CustomEvent('soundclip:card-open', { detail: clipAt(event) }));
+  if (event.target.closest('.more, .frame video')) document.dispatchEvent(new CustomEvent('soundclip:card-open', { detail: clipAt(event) }));
   const button = event.target.closest('.hear');
   if (!button) return;
   const video = button.parentElement.querySelector('video');

@@ -20,8 +20,8 @@ CARD = """
     <video muted loop playsinline preload="auto" tabindex="-1" hidden></video><span class="rank"></span>
     <button type="button" class="round hear" aria-pressed="false" hidden><svg viewBox="0 0 24 24" aria-hidden="true"
       ><path d="M4 9v6h4l5 4V5L8 9z"/><path class="waves" d="M16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12"/></svg
-    ></button><button type="button" class="round more" hidden>i</button></div>
-  <div class="about"><strong></strong>
+    ></button></div>
+  <div class="about"><button type="button" class="more" disabled><strong></strong></button>
     <div class="line"><div class="bar" role="img"><i></i><b></b></div><span class="score"></span></div>
     <p class="words"></p><details class="licence"><summary></summary><span></span></details></div></li>
 """

@@ -1,7 +1,7 @@
 """Every sentence a visitor reads that does not come from the engine."""
 
 from ..alignment import HIGHEST, Alignment
-from ..events import Heard, Hit, Matches, Setting, Truth
+from ..events import Heard, Hit, Matches, Setting, Truth, WordsFound
 
 TITLE = "SoundCLIP"
 SUBTITLE = "One sound, two tokens: raw and projected. See which clips each one finds, and what a LLaVA writes of it."
@@ -27,12 +27,14 @@ ENCODER = "Audio encoder"
 NO_ENCODER = "No audio encoder is ready yet."
 LISTENING = "{encoder} is listening…"
 HEARD_ONCE = "Heard once for both columns: {times}"
+HEARD_BEFORE = "Heard before: both columns come from an embedding that was kept."
+KEPT_MS = 0.5  # no encoder is that quick
 MODES = {
     "projected": "projected",
     "raw": "raw",
     "blend": "blend",
 }
-SHARE = "Right column: from raw (0) to projected (1)"
+SHARE = "Right column: raw (0) to projected (1)"
 SIDES = {
     "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
     "projected": ("Projected", "The same numbers, moved into picture space by a trained projector."),
@@ -66,7 +68,7 @@ WRITTEN_BY = {
     "compact": "Written by a small language model (135 M parameters), {protocol}, from {seen}. It is often wrong.",
     "paper": "Written by LLaVA-1.6-Mistral-7B, {protocol}, from {seen}. It can be wrong.",
 }
-NAMES = {True: "names what sounds", False: "does not name what sounds"}
+NAMES = {True: "names what sounds", False: "misses what sounds"}
 MARKS = "<mark>Marked</mark> words name what truly sounds ({category})."
 SEEN_SOUND = "the sound token only"
 SEEN_PATCHES = "the sound token and {k} patches of {source}"
@@ -170,9 +172,46 @@ PAPER_TABLE = "Published figures, raw to projected"
 PAPER_REMARK = "{encoders}, {metric}: {remark}."
 WITHDRAWN = "The authors have since withdrawn:"
 
-MAP_NOTE = "Each dot is a clip, coloured by category; the star is your sound. Hover to look, click to hear."
-MAP_LIST = "All clips as a list"
-OFF_MAP = "off the map: no clip is near this token"
+MAP_WORDS = {
+    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
+    "hear.",
+    "keys": "Map. Arrow keys move it, plus and minus zoom, 0 shows all of it. The clips are also a list below.",
+    "tools": "Map tools",
+    "in": "Zoom in",
+    "out": "Zoom out",
+    "all": "Show the whole map",
+    "svg": "Save the map as SVG",
+    "png": "Save the map as PNG",
+    "filter": "Category",
+    "filter_hint": "all categories",
+    "words": "Words",
+    "words_hint": "e.g. a barking puppy",
+    "find": "Find",
+    "clear_words": "Clear",
+    "player": "Clip",
+    "close": "Close",
+    "list": "All clips as a list",
+}
+# With {...}: filled in the browser.
+MAP_SAID = {
+    "sides": {"raw": "raw", "projected": "projected", "blend": "blend {t}"},
+    "off": "off the map",
+    "off_long": "no clip is near this token",
+    "matched": "matches",
+    "trail": "{count} earlier",
+    "trail_clear": "Clear the trail of earlier settings: {settings}",
+    "filtered": "{clips} of {all} clips, in: {names}.",
+    "no_category": "No category of that name.",
+    "searching": "Searching…",
+    "words_off": "These words are off the map: no clip is near them.",
+    "broken": "The search did not answer. Please try again.",
+    "no_script": "The map could not be drawn. Its clips are there as a list below.",
+}
+WORDS_MEET = {
+    "pictures": "Words meet still pictures in the space of {encoder}. It knows the names of what this gallery shows; "
+    "other words often miss.",
+    "sounds": "Words meet sounds in the space of {encoder}. They often miss.",
+}
 STILL = {
     "photo": "slow camera move over a still photo",
     "drawing": "slow camera move over a drawing",
@@ -238,7 +277,7 @@ def listening(encoder: str) -> str:
 
 
 def heard_once(times: dict[str, float]) -> str:
-    return HEARD_ONCE.format(times=stage_times(times))
+    return HEARD_ONCE.format(times=stage_times(times)) if times["encode"] > KEPT_MS else HEARD_BEFORE
 
 
 def clip_sound(category: str) -> str:
@@ -258,6 +297,13 @@ def written_by(suite: str, setting: Setting) -> str:
     return WRITTEN_BY[suite].format(protocol=setting.protocol, seen=seen) if suite in WRITTEN_BY else ""
 
 
+def alignment_total(alignment: Alignment) -> str:
+    """Sum and mean, which are the two ways such scores are quoted; of fewer than five where some are not known."""
+    found = f"Sum {alignment.sum} of {alignment.most}, mean {alignment.mean:.1f} of {HIGHEST}"
+    known, all_of = len(alignment.scores), len(DIMENSIONS)
+    return f"{found}." if known == all_of else f"{found}, over the {known} of {all_of} that were measured."
+
+
 def measured_on(recordings: int, gallery: int) -> str:
     """A number that is 0 is not known."""
     some = f"{recordings} recordings" if recordings else "recordings"
@@ -266,13 +312,6 @@ def measured_on(recordings: int, gallery: int) -> str:
         f"Measured by this project on {some} that nothing was trained on{where}. These are not the paper's figures: "
         "models, data and gallery differ. Crosses are 95 % intervals; the frontier goes by the means alone."
     )
-
-
-def alignment_total(alignment: Alignment) -> str:
-    """Sum and mean, which are the two ways such scores are quoted; of fewer than five where some are not known."""
-    found = f"Sum {alignment.sum} of {alignment.most}, mean {alignment.mean:.1f} of {HIGHEST}"
-    known, all_of = len(alignment.scores), len(DIMENSIONS)
-    return f"{found}." if known == all_of else f"{found}, over the {known} of {all_of} that were measured."
 
 
 def changes(what: str, signs: list[int]) -> str:
@@ -353,6 +392,11 @@ def encoders(count: int) -> str:
 def map_title(space: str) -> str:
     """`space` is the gallery's, for instance "compact CLIP space (EfficientNet-Lite0)"; what is in brackets goes."""
     return f"Map of the gallery in {space.partition(' (')[0]}"
+
+
+def words_found(event: WordsFound) -> str:
+    """Which model's space typed words were searched in, and what that is worth."""
+    return WORDS_MEET[event.meets].format(encoder=event.encoder)
 
 
 def heard(event: Heard) -> str:

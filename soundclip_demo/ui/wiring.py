@@ -25,9 +25,11 @@ def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any]) -> None:
     describing = Describing(page)
     tickets = [gr.State(None) for _ in SIDES]
     listen_choice(Choosing(page), sound, parts["card"], parts["problem"])
-    comparing = Comparing(page, describing)
-    adopted = listen_compare(comparing, sound["chosen"], setting, captions, parts["table"])
-    listen_setting(Finding(page), parts, adopted, tickets)
+    moved = gr.State(None)
+    listen_compare(Comparing(page, describing), moved, sound["chosen"], setting, captions, parts["table"])
+    if "measured" in parts:
+        listen_measured(blocks, page, moved, setting, captions["protocol"], parts["measured"])
+    listen_setting(Finding(page), parts, moved, tickets)
     listen_captions(describing, tickets, parts["sides"], captions)
     listen_state(blocks, page, parts["loading"], setting["encoder"])
 
@@ -43,12 +45,15 @@ def listen_choice(choosing: Choosing, sound: dict[str, Any], card: gr.HTML, prob
     sound["wave"].release(choosing.window, chosen, chosen, **CHANGES_STATE)
 
 
-def listen_setting(finding: Finding, parts: dict[str, Any], adopted: gr.State, tickets: list[gr.State]) -> None:
-    """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits."""
+def listen_setting(finding: Finding, parts: dict[str, Any], moved: gr.State, tickets: list[gr.State]) -> None:
+    """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits.
+
+    `moved` changes when something else than the visitor's hand has moved encoder and slider.
+    """
     sound, setting, sides = parts["sound"], parts["setting"], parts["sides"]
     columns, words = ([sides[side][name] for side in SIDES] for name in ("found", "words"))
     gr.on(
-        [sound["chosen"].change, adopted.change, setting["encoder"].input, setting["share"].input],
+        [sound["chosen"].change, moved.change, setting["encoder"].input, setting["share"].input],
         finding.find,
         [sound["chosen"], setting["encoder"], setting["share"], *tickets],
         [sound["wave"], setting["status"], *columns, parts["atlas"], parts["problem"], *tickets, *words],
@@ -71,7 +76,7 @@ def listen_captions(
     asked = [
         captions["again"].click,
         captions["prompt"].submit,
-        captions["protocol"].input,
+        captions["protocol"].change,  # a point of the trade-off brings its protocol along
         captions["sees"].input,
         captions["k"].release,
         captions["own"].upload,
@@ -80,21 +85,35 @@ def listen_captions(
     captions["stop"].click(describing.stop, words, words, **QUICK)
 
 
+def listen_measured(
+    blocks: gr.Blocks, page: Page, moved: gr.State, setting: dict[str, Any], protocol: gr.Radio, measured: gr.HTML
+) -> None:
+    """The trade-off marks the current setting, and a click on a point of it goes to that point's."""
+    shown = [setting["encoder"], setting["share"], protocol]
+    mark = "(encoder, share, protocol) => ({ encoder, share, protocol })"
+    gr.on([blocks.load, *(part.change for part in shown)], None, shown, measured, js=mark, api_visibility="private")
+    measured.go(page.go, None, [*shown, moved], **CHANGES_STATE)
+
+
 def listen_compare(
-    comparing: Comparing, chosen: gr.State, setting: dict[str, Any], captions: dict[str, Any], table: gr.HTML
-) -> gr.State:
-    """The comparison and its rows' captions; gives the state that changes when a row's setting is adopted."""
-    comparison, asked, adopted = gr.State(None), gr.State(None), gr.State(None)
+    comparing: Comparing,
+    moved: gr.State,
+    chosen: gr.State,
+    setting: dict[str, Any],
+    captions: dict[str, Any],
+    table: gr.HTML,
+) -> None:
+    """The comparison, its rows' captions, and a row's setting for the page."""
+    comparison, asked = gr.State(None), gr.State(None)
     chosen.change(comparing.reset, [chosen, comparison], [comparison, table], **QUICK)
     table.compare(
         comparing.fill, chosen, [comparison, table], concurrency_id="compare", concurrency_limit=1, **HEAVY
     )
     table.halt(comparing.halt, comparison, table, **QUICK)
-    table.adopt(comparing.adopt, comparison, [setting["encoder"], setting["share"], adopted], **CHANGES_STATE)
+    table.adopt(comparing.adopt, comparison, [setting["encoder"], setting["share"], moved], **CHANGES_STATE)
     table.describe(comparing.ask, comparison, [asked, table], **CHANGES_STATE)
     table.hush(comparing.hush, comparison, table, **QUICK)
     asked.change(comparing.write, [asked, *caption_choices(captions)], table, **CAPTIONS)
-    return adopted
 
 
 def caption_choices(captions: dict[str, Any]) -> list[Any]:

@@ -40,12 +40,12 @@ def unhurried_url() -> Iterator[str]:
 
 
 @contextmanager
-def served(script: str) -> Iterator[str]:
+def served(script: str, *flags: str) -> Iterator[str]:
     """Runs `script` on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, script, "--port", str(port)], cwd=ROOT)
+    server = subprocess.Popen([sys.executable, script, "--port", str(port), *flags], cwd=ROOT)
     address = f"http://127.0.0.1:{port}/"
     try:
         wait_for(address, server)

@@ -30,6 +30,9 @@ def main() -> None:
                 page.goto(given.url)
                 show_results(page, given.sound)
                 page.screenshot(path=given.folder / f"page-{width}-{scheme}.png", full_page=True)
+                page.screenshot(path=given.folder / f"first-{width}-{scheme}.png")
+                show_blend(page)
+                page.screenshot(path=given.folder / f"blend-{width}-{scheme}.png", full_page=True)
                 show_comparison(page)
                 page.locator("#compare").screenshot(path=given.folder / f"compare-{width}-{scheme}.png")
                 page.close()
@@ -37,16 +40,25 @@ def main() -> None:
 
 
 def show_results(page: Page, sound: Path | None) -> None:
-    """Gives a sound and waits until its caption is finished."""
+    """Gives a sound and waits until both captions are finished."""
     page.locator("#map .plot-container").first.wait_for(timeout=WAIT_MS)
     if sound:
         page.locator("#upload input[type=file]").set_input_files(sound)
     else:
         page.locator("#examples .chip").first.click()
-    page.locator("#matches .card[data-clip]").first.wait_for(timeout=WAIT_MS)
+    page.locator("#projected .card[data-clip]").first.wait_for(timeout=WAIT_MS)
     page.locator("#again").wait_for(timeout=WAIT_MS)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)  # the star's move
+
+
+def show_blend(page: Page) -> None:
+    """Slides half of the way back to raw."""
+    page.locator("#share input[type=range]").fill("0.5")
+    page.get_by_role("heading", name="Blend t = 0.50").wait_for(timeout=WAIT_MS)
+    page.locator("#stop").wait_for(timeout=WAIT_MS)
+    page.locator("#again").wait_for(timeout=WAIT_MS)
+    page.wait_for_timeout(1000)
 
 
 def show_comparison(page: Page) -> None:

@@ -10,6 +10,7 @@ from soundclip_demo.compare import contenders
 from soundclip_demo.config import Config
 from soundclip_demo.engine import Engine
 from soundclip_demo.ui import texts
+from soundclip_demo.ui.turns import SIDES
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -69,7 +70,7 @@ def test_every_encoder_gets_its_rows_and_one_is_described(page, beeps: Path) -> 
 
 def test_the_table_shows_what_the_page_shows(page) -> None:
     give(page, Config().examples / "dog.ogg")
-    best = page.locator("#matches .card strong").first
+    best = page.locator("#projected .card strong").first
     clips(page)
     compare(page)
     expect(row(page, "whisperclip-projected").locator(".match")).to_have_text(best.inner_text())
@@ -83,9 +84,10 @@ def test_a_rows_setting_can_be_adopted(page, beeps: Path) -> None:
     category = row(page, "whisper-raw").locator(".match").inner_text()
     page.get_by_role("button", name="Show Whisper raw on the page").click()
     other_clips(page, before)
-    expect(page.get_by_label("raw", exact=True)).to_be_checked()
+    expect(page.locator("#share input[type=range]")).to_have_value("0")
     expect(page.get_by_label("Whisper", exact=True)).to_be_checked()
-    expect(page.locator("#matches .card strong").first).to_have_text(category)
+    for side in SIDES:
+        expect(page.locator(f"#{side} .card strong").first).to_have_text(category)
     expect(found(page).first).to_be_visible()  # the table stays: it is of the same sound
 
 
@@ -120,10 +122,11 @@ def test_one_caption_at_a_time_and_stop_ends_it(unhurried_page, beeps: Path) -> 
     give(page, beeps)
     compare(page)  # takes longer than a caption: one encoder is loaded for it
     again(page).click(timeout=SLOW)
-    expect(caption(page)).to_have_attribute("aria-busy", "true", timeout=QUICK)
-    expect(caption(page).locator(".quiet")).to_have_count(0, timeout=SLOW)  # the panel's caption is being written
+    expect(caption(page, "raw")).to_have_attribute("aria-busy", "true", timeout=QUICK)
+    expect(caption(page, "raw").locator(".quiet")).to_have_count(0, timeout=SLOW)  # a column's caption is being written
     describe(page, "Whisper raw").click()
-    expect(caption(page)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
+    for side in SIDES:
+        expect(caption(page, side)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
     expect(again(page)).to_be_visible()
     said = row(page, "whisper-raw").locator(".said")
     expect(said).to_have_text(re.compile(r"^(?!Waiting)\w+"), timeout=SLOW)
@@ -134,7 +137,7 @@ def test_one_caption_at_a_time_and_stop_ends_it(unhurried_page, beeps: Path) -> 
     expect(row(page, "whisper-projected").locator(".said")).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
     again(page).click()
     expect(stop(page)).to_be_visible(timeout=QUICK)
-    expect(caption(page).locator(".quiet")).to_have_count(0, timeout=SLOW)
+    expect(caption(page, "raw").locator(".quiet")).to_have_count(0, timeout=SLOW)
 
 
 def test_by_keyboard_the_focus_stays_on_the_button(unhurried_page, beeps: Path) -> None:

@@ -1,5 +1,6 @@
 """The page as a visitor uses it. Only visible things and accessible names are looked at."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ import pytest
 
 from soundclip_demo.config import Config
 from soundclip_demo.ui import texts
+from soundclip_demo.ui.turns import SIDES
 
 expect = pytest.importorskip("playwright.sync_api").expect
 SLOW = 60_000  # ms; the first run may wait for a model
@@ -18,26 +20,31 @@ def give(page, path: Path) -> None:
     expect(page.locator("#wave .wave-name")).to_have_text(path.name, timeout=SLOW)
 
 
-def clips(page) -> list[str]:
-    cards = page.locator("#matches .card[data-clip]")
+def clips(page, side: str = "projected") -> list[str]:
+    cards = page.locator(f"#{side} .card[data-clip]")
     expect(cards).to_have_count(5, timeout=SLOW)
     return [card.get_attribute("data-clip") for card in cards.all()]
 
 
-def other_clips(page, than: list[str]) -> list[str]:
+def other_clips(page, than: list[str], side: str = "projected") -> list[str]:
     """Waits until the matches are not `than` any more."""
     page.wait_for_function(
-        "old => { const cards = [...document.querySelectorAll('#matches .card[data-clip]')];"
+        "([side, old]) => { const cards = [...document.querySelectorAll(`#${side} .card[data-clip]`)];"
         " const now = cards.map(card => card.dataset.clip);"
         " return now.length === 5 && now.join() !== old.join() }",
-        arg=than,
+        arg=[side, than],
         timeout=SLOW,
     )
-    return clips(page)
+    return clips(page, side)
 
 
-def caption(page):
-    return page.locator("#caption .caption-text")
+def slide(page, share: float) -> None:
+    """Moves the slider from raw to projected."""
+    page.locator("#share input[type=range]").fill(str(share))
+
+
+def caption(page, side: str = "projected"):
+    return page.locator(f"#caption-{side} .caption-text")
 
 
 def stop(page):
@@ -63,22 +70,31 @@ def test_upload_gives_matches_map_and_caption(page, beeps: Path) -> None:
     give(page, beeps)
     assert len(set(clips(page))) == 5
     expect(page.locator("#wave .wave-text")).to_have_text("Heard 4.0–7.0 s of 8.0 s, the loudest part.")
-    expect(page.locator("#map .map-over polygon")).to_have_count(1)
-    expect(page.locator("#map .map-over .ring.match")).to_have_count(5)
-    expect(page.locator("#matches")).to_contain_text("chance (")
-    expect(page.locator("#matches .times")).to_contain_text("encode")
+    for side in SIDES:
+        expect(page.locator(f"#map .map-over .star.{side}")).to_have_count(1)
+        expect(page.locator(f"#map .map-over .ring.match.{side}")).to_have_count(5)
+    expect(page.locator("#map .map-over .way")).to_have_count(1)
+    assert clips(page, "raw") != clips(page)
+    expect(page.locator("#status [role=status]")).to_contain_text("both columns")
+    for side in SIDES:
+        expect(page.locator(f"#{side} .verdict")).to_contain_text("chance")
+        expect(page.locator(f"#{side} .says .times")).to_contain_text("search")
     expect(again(page)).to_be_visible(timeout=SLOW)
-    expect(caption(page)).to_have_attribute("aria-busy", "false")
-    expect(page.locator("#caption")).to_contain_text(texts.SEEN_SOUND)
-    assert page.evaluate("[...document.querySelectorAll('#matches video')].every(v => v.muted && v.loop)")
+    for side in SIDES:
+        expect(caption(page, side)).to_have_attribute("aria-busy", "false")
+        expect(caption(page, side)).to_have_attribute("aria-live", "polite")
+        expect(caption(page, side)).to_have_text(re.compile(r"\w+"))
+    expect(page.locator("#told")).to_contain_text(texts.SEEN_SOUND)
+    expect(page.locator(".caption mark")).to_have_count(0)  # nobody knows what the visitor's own sound is of
+    assert page.evaluate("[...document.querySelectorAll('.cards video')].every(v => v.muted && v.loop)")
 
 
 def test_a_real_sound_under_every_setting(page) -> None:
-    """Five playing videos, a caption and the star; then another mode, then another encoder, and all of it changes."""
+    """Playing videos, captions and the star; the slider changes the right column, another encoder all of it."""
 
     def star() -> str:
         page.wait_for_timeout(1500)  # its move
-        return page.locator("#map .map-over polygon").get_attribute("points")
+        return page.locator("#map .map-over .star").last.get_attribute("transform")
 
     def words() -> str:
         expect(again(page)).to_be_visible(timeout=SLOW)
@@ -86,21 +102,78 @@ def test_a_real_sound_under_every_setting(page) -> None:
         return caption(page).inner_text()
 
     give(page, Config().examples / "dog.ogg")
-    projected = clips(page)
+    projected, raw = clips(page), clips(page, "raw")
     assert projected[0].startswith("dog-")
     page.wait_for_function(
-        "[...document.querySelectorAll('#matches video')].filter(v => !v.paused && v.currentTime > 0).length === 5",
+        "[...document.querySelectorAll('.cards video')].filter(v => !v.paused && v.currentTime > 0).length === 10",
         timeout=SLOW,
     )
     assert "dog" in words().lower()
     place = star()
-    page.get_by_label("raw", exact=True).check()
-    raw = other_clips(page, projected)
+    slide(page, 0)
+    assert other_clips(page, projected) == raw
+    expect(page.get_by_role("heading", name="Blend t = 0.00")).to_be_visible()
     assert words()
     assert star() != place
     page.get_by_label("Whisper", exact=True).check()
-    other_clips(page, raw)
+    assert other_clips(page, raw, "raw") == other_clips(page, raw)
     assert words()
+
+
+def test_an_example_tells_what_truly_sounds(page) -> None:
+    page.get_by_role("button", name="dog", exact=True).click()
+    assert clips(page)[0].startswith("dog-")
+    expect(page.locator("#projected .right")).to_have_text("first dog clip at rank 1 of 132")
+    expect(page.locator("#raw .right")).to_have_text(re.compile(r"^first dog clip at rank \d+ of 132$"))
+    expect(again(page)).to_be_visible(timeout=SLOW)
+    marks = page.locator("#caption-projected mark")
+    assert "dog" in [mark.lower() for mark in marks.all_inner_texts()]
+    expect(page.locator("#caption-projected")).to_contain_text(texts.NAMES[True])
+    expect(page.locator("#told")).to_contain_text("what truly sounds (dog)")
+
+
+def test_a_clips_own_sound_can_be_asked_for(page) -> None:
+    page.get_by_role("button", name="dog", exact=True).click()
+    before = clips(page)
+    page.get_by_role("button", name=re.compile(f"^{texts.CARD_ABOUT}: dog")).first.click()
+    page.get_by_role("button", name=texts.CARD_QUERY).click()
+    expect(page.locator("#wave .wave-name")).to_have_text(texts.clip_sound("dog"), timeout=SLOW)
+    other_clips(page, before)
+    for side in SIDES:
+        expect(page.locator(f"#{side} .right")).to_have_text(re.compile(r"^right clip at rank \d+ of 132$"))
+    expect(again(page)).to_be_visible(timeout=SLOW)
+    expect(page.locator("#told")).to_contain_text("what truly sounds (dog)")
+
+
+def test_the_slider_leaves_the_raw_column_alone(unhurried_page) -> None:
+    page = unhurried_page
+    page.get_by_role("button", name="dog", exact=True).click()
+    projected, raw = clips(page), clips(page, "raw")
+    expect(caption(page, "raw").locator(".quiet")).to_have_count(0, timeout=SLOW)  # its first words are there
+    page.evaluate("document.querySelector('#raw video').dataset.kept = 'yes'")
+    range_input = page.locator("#share input[type=range]")
+    range_input.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    assert other_clips(page, projected) == raw
+    assert clips(page, "raw") == raw
+    expect(page.locator("#raw video[data-kept=yes]")).to_have_count(1)
+    expect(range_input).to_be_focused()
+    expect(caption(page, "raw")).not_to_contain_text(texts.CAPTION_STOPPED)
+    expect(caption(page, "raw")).to_have_attribute("aria-busy", "false", timeout=SLOW)
+    expect(caption(page)).to_have_attribute("aria-busy", "false", timeout=SLOW)
+    assert caption(page).inner_text() == caption(page, "raw").inner_text()  # the same token at t = 0
+
+
+def test_nothing_jumps_when_results_arrive(page) -> None:
+    def tops() -> list[float]:
+        return [page.locator(f"#{name}").bounding_box()["y"] for name in ("raw", "caption-raw", "captions", "below")]
+
+    before = tops()
+    page.get_by_role("button", name="rooster", exact=True).click()
+    clips(page)
+    expect(again(page)).to_be_visible(timeout=SLOW)
+    assert tops() == pytest.approx(before, abs=2)
 
 
 def test_a_video_is_heard(page) -> None:
@@ -112,13 +185,15 @@ def test_stop_ends_the_caption(unhurried_page, beeps: Path) -> None:
     page = unhurried_page
     give(page, beeps)
     expect(stop(page)).to_be_visible(timeout=SLOW)
-    expect(caption(page).locator(".quiet")).to_have_count(0, timeout=SLOW)  # no notice any more but first words
+    expect(caption(page, "raw").locator(".quiet")).to_have_count(0, timeout=SLOW)  # no notice any more but first words
     stop(page).click()
     expect(again(page)).to_be_visible(timeout=QUICK)
-    expect(caption(page)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
-    text = caption(page).inner_text()
+    for side in SIDES:
+        expect(caption(page, side)).to_contain_text(texts.CAPTION_STOPPED, timeout=QUICK)
+    written = [caption(page, side).inner_text() for side in SIDES]
+    assert written[0] != written[1] == texts.CAPTION_STOPPED  # the second had not begun
     page.wait_for_timeout(1500)
-    assert caption(page).inner_text() == text
+    assert [caption(page, side).inner_text() for side in SIDES] == written
     again(page).click()
     expect(stop(page)).to_be_visible(timeout=QUICK)
 
@@ -128,9 +203,9 @@ def test_a_new_mode_does_not_wait_for_the_old_caption(unhurried_page, beeps: Pat
     give(page, beeps)
     before = clips(page)
     expect(stop(page)).to_be_visible(timeout=SLOW)
-    page.get_by_label("raw", exact=True).check()
+    slide(page, 0)
     after = other_clips(page, before)
-    page.get_by_label("projected", exact=True).check()
+    slide(page, 1)
     assert other_clips(page, after) == before
     expect(stop(page)).to_be_visible(timeout=QUICK)  # a caption of the new setting is being written
     expect(again(page)).to_be_visible(timeout=SLOW)
@@ -152,19 +227,12 @@ def test_an_encoder_that_is_loaded_only_now_says_so(unhurried_page, beeps: Path)
 def test_rapid_changes_end_at_the_last(page, beeps: Path) -> None:
     give(page, beeps)
     projected = clips(page)
-    for mode in ("raw", "projected", "raw", "projected", "raw"):
-        page.get_by_label(mode, exact=True).check()
-    raw = other_clips(page, projected)
+    for share in (0, 1, 0.4, 0.8, 0):
+        slide(page, share)
+    assert other_clips(page, projected) == clips(page, "raw")
     page.wait_for_timeout(2500)
-    assert clips(page) == raw
-    expect(page.get_by_label("raw", exact=True)).to_be_checked()
-
-
-def test_blend_shows_a_slider(page) -> None:
-    slider = page.locator("#blend input[type=range]")
-    expect(slider).to_have_count(0)
-    page.get_by_label("blend", exact=True).check()
-    expect(slider).to_be_visible(timeout=QUICK)
+    assert clips(page) == clips(page, "raw")
+    expect(page.get_by_role("heading", name="Blend t = 0.00")).to_be_visible()
 
 
 def test_window_moves_by_keyboard_and_pointer(page, beeps: Path) -> None:
@@ -206,7 +274,7 @@ def test_a_file_that_is_no_sound_is_refused_kindly(page, tmp_path: Path, beeps: 
     expect(alert).to_be_visible(timeout=QUICK)
     assert "Traceback" not in alert.inner_text()
     expect(page.locator("#wave .wave-name")).to_have_text(beeps.name)
-    page.get_by_label("raw", exact=True).check()  # the earlier sound is still the chosen one
+    slide(page, 0)  # the earlier sound is still the chosen one
     other_clips(page, before)
     expect(alert).to_have_count(0)
 
@@ -232,7 +300,7 @@ def test_microphone(page) -> None:
 def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     give(page, beeps)
     first = clips(page)[0]
-    page.locator("#matches .card").first.hover()
+    page.locator("#projected .card").first.hover()
     expect(page.locator("#map .ring.hover")).to_have_count(1)
     page.locator("#map .map-list summary").click()
     page.locator("#map .map-list button").first.click()
@@ -242,12 +310,12 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     page.keyboard.press("Escape")
     expect(player).to_be_hidden()
     x, y = page.evaluate(  # in one go: the overlay is redrawn whenever something is pointed at
-        "() => { const box = document.querySelector('#map .ring.match').getBoundingClientRect();"
+        "() => { const box = document.querySelector('#map .ring.match.projected').getBoundingClientRect();"
         " return [box.x + box.width / 2, box.y + box.height / 2] }"
     )
     page.mouse.move(x, y, steps=3)
     expect(page.locator("#map .map-tip")).to_be_visible()
-    expect(page.locator("#matches .card.lit")).to_have_count(1)
+    expect(page.locator("#projected .card.lit")).to_have_count(1)
     page.mouse.click(x, y)
     expect(player).to_be_visible()
     assert first in clips(page)
@@ -256,13 +324,12 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
 def test_one_clip_is_heard_at_a_time(page, beeps: Path) -> None:
     give(page, beeps)
     clips(page)
-    buttons = page.locator("#matches .hear")
-    heard = "[...document.querySelectorAll('#matches video')].map(v => !v.muted)"
-    buttons.nth(0).click()
-    assert page.evaluate(heard) == [True, False, False, False, False]
-    buttons.nth(2).click()
-    assert page.evaluate(heard) == [False, False, True, False, False]
-    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    buttons = page.locator(".cards .hear")
+    heard = "[...document.querySelectorAll('.cards video')].flatMap((v, i) => v.muted ? [] : [i])"
+    for number in (0, 2, 7):  # the last is in the other column
+        buttons.nth(number).click()
+        assert page.evaluate(heard) == [number]
+        expect(page.locator(".hear[aria-pressed=true]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -272,6 +339,9 @@ def test_phone_has_no_sideways_scroll(browser, url: str, beeps: Path, scheme: st
     give(page, beeps)
     clips(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    left, right = (page.locator(f"#{side}").bounding_box() for side in SIDES)
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]  # side by side here, too
     page.close()
 
 

@@ -86,6 +86,11 @@ def test_clips_csv_agrees_with_the_table() -> None:
     assert videos == {f"{row['id']}.mp4" for row in GALLERY}
 
 
+def test_words_csv_agrees_with_the_categories(tmp_path: Path) -> None:
+    bundle.write_words(tmp_path)
+    assert (tmp_path / "words.csv").read_bytes() == (ASSETS / "gallery" / "words.csv").read_bytes()
+
+
 def test_every_clip_opens_and_sounds() -> None:
     for clip in rows_of(ASSETS / "gallery" / "clips.csv"):
         with av.open(str(ASSETS / "gallery" / clip["video"])) as container:

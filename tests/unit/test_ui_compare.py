@@ -1,6 +1,7 @@
 """The comparison's panel and what happens on its events, without a browser."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,13 @@ pytest.importorskip("gradio")
 import gradio as gr
 
 from soundclip_demo.ui import texts
+from soundclip_demo.ui.choosing import Chosen
 from soundclip_demo.ui.compare import Comparison, Said, panel, ready
 from soundclip_demo.ui.comparing import Comparing
-from soundclip_demo.ui.handlers import Chosen, Page
-from soundclip_demo.ui.turns import PANEL, ROW
+from soundclip_demo.ui.describing import Describing
+from soundclip_demo.ui.finding import Ticket
+from soundclip_demo.ui.handlers import Page
+from soundclip_demo.ui.turns import ROW
 
 EVIL = '<img src=x onerror="hacked()">'
 ME = SimpleNamespace(session_hash="me")
@@ -136,11 +140,10 @@ def test_a_rows_caption_and_its_button(said: Said, words: str, label: str) -> No
 def comparing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Comparing:
     """Handlers whose captions are short."""
     page = Page(engine, {})
-    setting = page.caption_setting
-    monkeypatch.setattr(
-        page, "caption_setting", lambda *seen: setting(*seen).__class__(**vars(setting(*seen)) | {"max_new_tokens": 8})
-    )
-    return Comparing(page)
+    describing = Describing(page)
+    setting = describing.setting
+    monkeypatch.setattr(describing, "setting", lambda *seen: replace(setting(*seen), max_new_tokens=8))
+    return Comparing(page, describing)
 
 
 @pytest.fixture
@@ -201,13 +204,14 @@ def test_rows_that_are_not_there_do_nothing(comparing: Comparing, chosen: Chosen
     comparison = filled(row(), row(encoder="clap", mode="", hit=None, reason="No."))
     answers = comparing.ask(comparison, pressed(name), ME) + comparing.adopt(comparison, pressed(name))
     assert answers == [gr.skip()] * 5
-    assert comparing.page.turns.place("me") == ""
+    assert not comparing.page.turns.at("me", ROW)
     assert not comparison.said
 
 
 def test_a_row_can_be_adopted(comparing: Comparing) -> None:
-    encoder, mode, _ = comparing.adopt(filled(row()), pressed("whisper-raw"))
-    assert (encoder, mode) == ("whisper", "raw")
+    comparison = filled(row(), row(mode="projected"))
+    shares = {name: comparing.adopt(comparison, pressed(name))[:2] for name in comparison.rows}
+    assert shares == {"whisper-raw": ["whisper", 0.0], "whisper-projected": ["whisper", 1.0]}
 
 
 def asked(comparing: Comparing, comparison: Comparison, name: str) -> Iterator[str]:
@@ -237,7 +241,7 @@ def test_a_new_request_ends_a_rows_caption(comparing: Comparing, chosen: Chosen)
     assert len(list(first)) == 1
     assert comparison.said["whisper-raw"].stopped
     next(second)
-    comparing.page.turns.next("me", PANEL)  # another setting on the page
+    comparing.page.turns.next("me", "raw")  # another setting on the page
     assert len(list(second)) == 1
     assert comparison.said["whisper-projected"].stopped
 
@@ -248,19 +252,18 @@ def test_stop_ends_a_rows_caption_at_once(comparing: Comparing, chosen: Chosen) 
     next(steps)
     assert texts.CAPTION_STOPPED in comparing.hush(comparison, ME)
     assert len(list(steps)) == 1
-    assert comparing.page.turns.place("me") == ""
+    assert not comparing.page.turns.at("me", ROW)
 
 
-def test_a_row_takes_over_from_the_panel_and_the_panel_says_so(comparing: Comparing, chosen: Chosen) -> None:
-    from soundclip_demo.ui.handlers import Ticket
-
-    page, comparison = comparing.page, compared(comparing, chosen)
-    main = page.describe(Ticket(page.turns.next("me"), chosen, SHORT), *SEEN, ME)
+def test_a_row_takes_over_from_a_column_and_the_column_says_so(comparing: Comparing, chosen: Chosen) -> None:
+    turns, comparison = comparing.page.turns, compared(comparing, chosen)
+    describing = comparing.describing
+    main = describing.describe(Ticket(turns.next("me", "raw"), "raw", chosen, SHORT), *SEEN, ME)
     next(main), next(main)
     row_steps = asked(comparing, comparison, "whisper-raw")
-    assert texts.CAPTION_STOPPED in list(main)[-1]
-    page.stop(None, ME)  # the panel's own button, pressed too late: the row goes on
-    assert page.turns.place("me") == ROW
+    assert texts.CAPTION_STOPPED in list(main)[-1][0]
+    describing.stop(None, None, ME)  # the columns' own button, pressed too late: the row goes on
+    assert turns.at("me", ROW)
     assert list(row_steps)
     assert not comparison.said["whisper-raw"].stopped
 
