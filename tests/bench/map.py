@@ -1,30 +1,22 @@
 """How the map fares with many clips: `python -m tests.bench.map [--clips 20000]` prints a table.
 
-A made-up gallery is served by `app.py`, opened in headless Chromium without a GPU, and panned by the mouse. Frame times
-hang on the processor, which paints here what a graphics card would; those of an idle page are printed beside them.
+A page with the map alone and a made-up gallery is opened in headless Chromium without a GPU and panned by the mouse.
+Frame times hang on the processor, which paints here what a graphics card would; those of an empty page are printed
+beside them.
 """
 
 import argparse
-import json
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from big_gallery import make
 from playwright.sync_api import Page, sync_playwright
 
-from soundclip_demo.config import ROOT, Config
-from soundclip_demo.gallery import read
-from soundclip_demo.suites import SUITES
-from soundclip_demo.ui.map import base
+from soundclip_demo.config import ROOT
 
 CLIPS = 20_000
 WAIT_MS = 180_000
@@ -34,29 +26,26 @@ FRAMES = """count => new Promise(done => { const times = []; let last = performa
   const step = now => { times.push(now - last); last = now;
     times.length < count ? requestAnimationFrame(step) : done(times); };
   requestAnimationFrame(step); })"""
+SCRIPT = "performance.getEntriesByType('resource').find(one => one.name.includes('plotly')).responseEnd"
+BASE = "gradio_config.components.find(one => one.props.elem_id === 'map').props.props.base.length"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=CLIPS)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        space = SUITES["compact"].space(Config())
-        gallery = read(make(Path(folder), given.clips, space), space)
-        payload = len(json.dumps(base(gallery), separators=(",", ":")))
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-        probe.close()
-        command = [sys.executable, "app.py", "--gallery", folder, "--port", str(port)]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            _answer(f"http://127.0.0.1:{port}/", server)
-            measured = _measure(f"http://127.0.0.1:{port}/")
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-    print(f"{given.clips} clips of {len({clip.category for clip in gallery.clips})} categories\n")
-    print(f"{'points as they are sent':44} {payload / 1024:8.0f} KiB")
+    command = [sys.executable, "tests/browser/map_page.py", "--clips", str(given.clips), "--port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        _answer(f"http://127.0.0.1:{port}/", server)
+        measured = _measure(f"http://127.0.0.1:{port}/")
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    print(f"{given.clips} clips\n")
     for name, value, unit in measured:
         print(f"{name:44} {value:8.0f} {unit}")
 
@@ -84,7 +73,9 @@ def _measure(address: str) -> list[tuple[str, float, str]]:
         page.goto(address, wait_until="commit")
         page.locator("#map .map-over .name").first.wait_for(state="attached")
         ready = time.perf_counter() - began
+        payload = page.evaluate(BASE)
         painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        script = page.evaluate(SCRIPT)
         document = page.evaluate("performance.getEntriesByType('navigation')[0].transferSize")
         page.locator("#map .map-box").scroll_into_view_if_needed()
         panned, hover = _pan(page), _hover(page)
@@ -92,9 +83,11 @@ def _measure(address: str) -> list[tuple[str, float, str]]:
         webgl = page.evaluate("document.querySelector('#map .map-plot').data[0].type") == "scattergl"
         browser.close()
     return [
-        ("the page, compressed, map included", document / 1024, "KiB"),
+        ("points as they are sent", payload / 1024, "KiB"),
+        ("the page, compressed, points included", document / 1024, "KiB"),
         ("everything loaded until the map is ready", sum(sent) / 1024, "KiB"),
         ("first paint", painted, "ms"),
+        ("Plotly's script there", script, "ms"),
         ("map ready, names on it", ready * 1000, "ms"),
         ("drawn by WebGL (1) or as elements (0)", webgl, ""),
         ("elements in the map's panel", elements, ""),
@@ -118,9 +111,10 @@ def _pan(page: Page) -> list[float]:
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    page.evaluate(f"window.frames_ = ({FRAMES})({MOVES})")
+    page.evaluate(f"() => {{ window.frames_ = ({FRAMES})({MOVES}) }}")  # not awaited: the mouse moves meanwhile
     for step in range(MOVES):
         page.mouse.move(x + 2 * step, y + step)
+        page.wait_for_timeout(10)
     frames = page.evaluate("window.frames_")
     page.mouse.up()
     return frames

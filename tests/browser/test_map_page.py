@@ -12,7 +12,7 @@ from PIL import Image
 from soundclip_demo.ui import texts
 
 expect = pytest.importorskip("playwright.sync_api").expect
-SLOW = 60_000  # ms
+SLOW = 180_000  # ms; the machine may be busy
 CLIPS = 132  # of the bundled gallery
 MANY = 3500  # more than are told of at once
 WORDS, SAID = texts.MAP_WORDS, texts.MAP_SAID
@@ -210,7 +210,7 @@ def test_a_category_is_left_bright_and_the_rest_dimmed(page) -> None:
     assert names(page) == {"dog"}
     page.get_by_text(WORDS["list"]).click()
     assert len(page.locator("#map .map-list li:visible").all()) == 1
-    field.fill("bell")
+    field.fill("bel")
     expect(page.locator("#map .map-said")).to_contain_text("bell, church bell.")
     field.fill("no such thing")
     expect(page.locator("#map .map-said")).to_have_text(SAID["no_category"])

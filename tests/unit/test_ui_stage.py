@@ -145,13 +145,17 @@ def test_both_stars_reach_the_map_whichever_column_moved(page: Page, chosen: Cho
 
 
 def test_a_point_of_the_trade_off_is_gone_to(page: Page) -> None:
-    encoder, share, _ = page.go(SimpleNamespace(encoder="whisper", share=0.25))
-    assert (encoder, share) == ("whisper", 0.25)
+    encoder, share, protocol, _ = page.go(SimpleNamespace(encoder="whisper", share=0.25, protocol="frozen"))
+    assert (encoder, share, protocol) == ("whisper", 0.25, "frozen")
 
 
 @pytest.mark.parametrize(("encoder", "share"), [("nobody", 0.5), ("whisper", 2), ("whisper", "1"), (None, 0), ([], {})])
 def test_a_setting_that_is_not_there_is_not_gone_to(page: Page, encoder: object, share: object) -> None:
-    assert page.go(SimpleNamespace(encoder=encoder, share=share)) == [gr.skip()] * 3
+    assert page.go(SimpleNamespace(encoder=encoder, share=share, protocol="frozen")) == [gr.skip()] * 4
+
+
+def test_a_protocol_that_is_not_there_is_not_gone_to(page: Page) -> None:
+    assert page.go(SimpleNamespace(encoder="whisper", share=1, protocol="thawed")) == [gr.skip()] * 4
 
 
 # Describing
