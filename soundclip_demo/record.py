@@ -87,10 +87,9 @@ def as_csv(record: Record) -> str:
         setting, matches = result.setting, result.matches
         for hit in matches.hits if matches else ():
             words = (hit.clip, hit.category, hit.caption, hit.licence)
-            writer.writerow([
-                _text(record.name), setting.encoder, setting.mode, setting.projected_share, hit.rank, *map(_text, words),
-                round(hit.score, 4), round(hit.deviations, 2), round(matches.chance, 2), matches.gallery_size,
-            ])  # fmt: skip
+            numbers = (round(hit.score, 4), round(hit.deviations, 2), round(matches.chance, 2), matches.gallery_size)
+            choice = (setting.encoder, setting.mode, setting.projected_share)
+            writer.writerow([_text(record.name), *choice, hit.rank, *map(_text, words), *numbers])
     return file.getvalue()
 
 

@@ -41,7 +41,7 @@ class Rehearsal:
         return thread
 
     def run(self, sound: Sound, setting: Setting, start: float | None = None) -> Iterator[Event]:
-        """What `Engine.run` yields. A rehearsed caption comes whole, marked `rehearsed`, with the times that it took."""
+        """What `Engine.run` yields. A rehearsed caption comes whole and marked, with the times that it took."""
         said = self._said.get(self._key(sound, setting, start)) if setting.caption else None
         if said is None:
             yield from self.engine.run(sound, setting, start)

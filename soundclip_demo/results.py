@@ -13,13 +13,18 @@ from .events import CaptionPart, Event, Heard, Matches, Missing, Placed, Setting
 
 @dataclass
 class Result:
-    """What one setting gave, gathered from its events."""
+    """What one setting gave, gathered from its events.
+
+    Attributes:
+        rehearsed: the caption was written when the demo started.
+    """
 
     setting: Setting
     heard: Heard | None = None
     matches: Matches | None = None
     placed: Placed | None = None
     caption: str | None = None
+    rehearsed: bool = False
     ms: dict[str, float] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
@@ -31,8 +36,8 @@ class Result:
                 self.matches = event
             case Placed():
                 self.placed = event
-            case CaptionPart(text=text):
-                self.caption = text
+            case CaptionPart(text=text, rehearsed=rehearsed):
+                self.caption, self.rehearsed = text, rehearsed
             case Missing(message=message):
                 self.missing.append(message)
             case Timing(ms=ms):
