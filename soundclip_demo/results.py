@@ -11,7 +11,7 @@ from .engine import Engine
 from .events import CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """What one setting gave, gathered from its events.
 

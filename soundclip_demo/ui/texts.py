@@ -247,6 +247,14 @@ SOURCES = {"seen-heard": "Seen and heard", "heard-only": "Heard, not seen", "see
 SAID_SEEN = "Seen"
 SAID_HEARD = "Heard"
 
+COPY_LINK = "Copy link"
+COPIED = "Copied."
+COPY_BY_HAND = "The browser does not let this page copy. Here is the address:"
+ADDRESS = "Address of what you see"
+LINK_WITHOUT_SOUND = "It holds the setting; your own sound stays with you."
+LINK_NAMES = {"encoder": "this encoder", "t": "this blend", "k": "this number of patches", "sound": "this sound"}
+LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
+
 BANNER_LOADING = "Please note:"
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
@@ -457,3 +465,8 @@ def chance_note(hit: Hit, chance: float) -> str:
 def row_times(encode_ms: float, ms: float) -> tuple[str, str]:
     """The whole path, and the encoder's part of it."""
     return duration(ms), f"encode {duration(encode_ms)}"
+
+
+def link_unknown(names: list[str]) -> str:
+    """`names` as in an address, of what it asks for in vain."""
+    return LINK_UNKNOWN.format(what=", ".join(LINK_NAMES[name] for name in names))
