@@ -17,8 +17,8 @@ from . import texts
 HERE = Path(__file__).parent
 LONGEST = 500  # characters of an address that are read
 TEMPLATE = """
-<div class="link"><button type="button" class="do link-copy"></button>
-  <input class="link-text" readonly hidden><span class="link-said" role="status" aria-live="polite"></span></div>
+<div class="link"><button type="button" class="do link-talk"></button
+  ><button type="button" class="do link-copy"></button><input class="link-text" readonly hidden><span class="link-said" role="status" aria-live="polite"></span></div>
 """
 
 
@@ -87,6 +87,7 @@ def link_button() -> gr.HTML:
         apply_default_css=False,
         elem_id="link",
         words={
+            "talk": texts.TALK_MODE,
             "copy": texts.COPY_LINK,
             "copied": texts.COPIED,
             "by_hand": texts.COPY_BY_HAND,

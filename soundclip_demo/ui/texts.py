@@ -247,6 +247,35 @@ SOURCES = {"seen-heard": "Seen and heard", "heard-only": "Heard, not seen", "see
 SAID_SEEN = "Seen"
 SAID_HEARD = "Heard"
 
+KEEP = "Keep these results:"
+KEEP_KINDS = {"json": "JSON", "csv": "CSV", "html": "Report"}
+KEEP_SOUND = "with the sound in the report"
+KEEP_MAKING = "Making it…"
+KEEP_NOTHING = "There is nothing to keep yet: give a sound first."
+KEPT = "Saved as {name}."
+
+TALK_MODE = "Talk mode"
+TALK = {
+    "title": TITLE,
+    "no_order": "No running order. Start the demo with --talk my-talk.toml to bring notes.",
+    "next": "Next:",
+    "preparing": "{done} of {wanted} captions of the running order are written",
+    "help": "Keys",
+    "keys": [
+        (["←", "→"], "step back or on: running order, else the examples"),
+        (["1", "…", "6"], "audio encoder"),
+        (["m"], "right column: projected, half, raw"),
+        (["space"], "play the sound, or pause"),
+        (["c"], "compare all encoders, and back"),
+        (["n"], "notes in the corner"),
+        (["shift", "n"], "notes in a second window"),
+        (["f"], "full screen"),
+        (["?"], "these keys"),
+        (["esc"], "close, then leave"),
+    ],
+}
+REHEARSED = "written when the demo was started"
+
 COPY_LINK = "Copy link"
 COPIED = "Copied."
 COPY_BY_HAND = "The browser does not let this page copy. Here is the address:"
@@ -470,3 +499,7 @@ def row_times(encode_ms: float, ms: float) -> tuple[str, str]:
 def link_unknown(names: list[str]) -> str:
     """`names` as in an address, of what it asks for in vain."""
     return LINK_UNKNOWN.format(what=", ".join(LINK_NAMES[name] for name in names))
+
+
+def kept(name: str) -> str:
+    return KEPT.format(name=name)
