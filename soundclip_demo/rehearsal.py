@@ -29,13 +29,14 @@ class Rehearsal:
 
     def __init__(self, engine: "Engine") -> None:
         self.engine = engine
-        self.done = self.wanted = 0
+        self.done = self.wanted = 0  # captions
         self._said: dict[Key, tuple[str, dict[str, float]]] = {}
 
     def start(self, scenes: Iterable[Scene]) -> threading.Thread:
-        """Begins at once and returns at once; `done` of `wanted` scenes are there."""
+        """Begins at once and returns at once; `done` of `wanted` captions are there. A scene without a caption has its
+        sound's embedding kept by the engine."""
         scenes = list(scenes)
-        self.wanted = len(scenes)
+        self.wanted = sum(setting.caption for _, setting in scenes)
         thread = threading.Thread(target=self._play, args=[scenes], name="rehearsal", daemon=True)
         thread.start()
         return thread
@@ -61,7 +62,7 @@ class Rehearsal:
                 log.warning("a step could not be rehearsed: %s", problem)
             except Exception:  # one broken scene must not leave the others unrehearsed
                 log.exception("a step could not be rehearsed")
-            self.done += 1
+            self.done += setting.caption
 
     def _rehearse(self, sound: Sound, setting: Setting) -> None:
         text, ms = None, {}

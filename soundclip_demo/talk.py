@@ -11,7 +11,7 @@
 """
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,17 @@ def read(file: Path, sounds: Mapping[str, Named], encoders: Collection[str]) -> 
         raise UserError(f"The running order {file.name} needs 1 to {MOST_STEPS} steps, each under [[step]].")
     made = [_step(row, f"{file.name}, step {i}", file, sounds, encoders) for i, row in enumerate(steps, start=1)]
     return Talk(given.get("title", ""), tuple(made))
+
+
+def scenes(talk: Talk, sounds: Iterable[Path], encoders: Collection[str]) -> Iterator[tuple[Path, Setting]]:
+    """What to rehearse, the most needed first: the captions of both columns of each step, then every encoder on every
+    sound, without captions, so that no key has to wait for an encoder."""
+    for step in talk.steps:
+        yield step.path, Setting(step.encoder, "raw")
+        yield step.path, Setting(step.encoder, "blend", step.share)
+    for path in dict.fromkeys([*(step.path for step in talk.steps), *sounds]):
+        for encoder in encoders:
+            yield path, Setting(encoder, "raw", caption=False)
 
 
 def _step(
