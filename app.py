@@ -1,4 +1,4 @@
-"""The web page: `python app.py [--gallery DIR] [--talk ORDER.toml] [--port 7860]`. On a Space this file is the entry point.
+"""The web page: `python app.py [--gallery DIR] [--talk ORDER.toml] [--port 7860]`. On a Space this is the entry point.
 
 The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can set.
 """

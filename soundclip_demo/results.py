@@ -43,6 +43,11 @@ class Result:
             case Timing(ms=ms):
                 self.ms |= ms
 
+    def retell(self, setting: Setting) -> None:
+        """Another caption is about to be written of what was found; `setting` says how."""
+        self.setting, self.caption, self.rehearsed = setting, None, False
+        self.missing.clear()
+
     def plain(self, suite: str) -> dict[str, Any]:
         """`sound`, `suite`, `encoder`, `mode`, `matches`, `caption` (None when not asked for or not possible), `map`,
         `ms`, and `missing`: a sentence for each part that could not run."""

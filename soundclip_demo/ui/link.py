@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 LONGEST = 500  # characters of an address that are read
 TEMPLATE = """
 <div class="link"><button type="button" class="do link-talk"></button
-  ><button type="button" class="do link-copy"></button><input class="link-text" readonly hidden><span class="link-said" role="status" aria-live="polite"></span></div>
+  ><button type="button" class="do link-copy"></button><input class="link-text" readonly hidden
+  ><span class="link-said" role="status" aria-live="polite"></span></div>
 """
 
 

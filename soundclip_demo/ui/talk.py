@@ -9,23 +9,42 @@ from typing import Any
 
 import gradio as gr
 
-from ..rehearsal import Rehearsal
-from ..talk import Talk
+from .. import talk as running_order
+from ..talk import Named, Talk
 from . import texts
 from .choosing import Choosing
 from .handlers import Page
 from .link import number
 
 HERE = Path(__file__).parent
-NO_TALK = Talk("", ())
+NO_ORDER = Talk("", ())
 
 
-def talk_mode(page: Page, talk: Talk, rehearsal: Rehearsal) -> gr.HTML:
+def read_order(page: Page, file: Path | None) -> Talk:
+    """The running order in a file, whose sounds may be examples and clips by their ids; none without a file.
+
+    Raises:
+        UserError: see `talk.read`.
+    """
+    if file is None:
+        return NO_ORDER
+    sounds = {clip.id: Named(clip.video, clip.category) for clip in page.engine.gallery.clips}
+    sounds |= {row.id: Named(row.path, row.title) for row in page.examples.values()}
+    return running_order.read(file, sounds, [row.name for row in page.ready_encoders()])
+
+
+def rehearse(page: Page, talk: Talk) -> None:
+    """Starts to write the captions of a talk in the background."""
+    examples = [row.path for row in page.examples.values()]
+    page.rehearsal.start(running_order.scenes(talk, examples, [row.name for row in page.ready_encoders()]))
+
+
+def talk_mode(page: Page, talk: Talk) -> gr.HTML:
     """Triggers `go` with `step`, or with one or more of `encoder`, `share` and `sound`."""
 
     def prepared() -> list[int]:
         """[done, wanted]: how many captions of the running order are written."""
-        return [rehearsal.done, rehearsal.wanted]
+        return [page.rehearsal.done, page.rehearsal.wanted]
 
     return gr.HTML(
         value=None,
