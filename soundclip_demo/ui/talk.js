@@ -59,7 +59,7 @@ function list() {
 
 async function poll() {
   clearTimeout(polling);
-  const [done, wanted] = await server.prepared();
+  const [done, wanted] = await server.prepared(null);
   ready.textContent = done < wanted ? words.preparing.replace('{done}', done).replace('{wanted}', wanted) : '';
   if (done < wanted && view) polling = setTimeout(poll, 2000);
 }
@@ -138,6 +138,7 @@ function press(key) {
   else KEYS[key]?.();
 }
 
+const HERE = ['?', 'f', 'n', 'N', 'Escape']; // not sent from the notes' window to the stage
 const FIELDS = 'input, textarea, select, [contenteditable]:not([contenteditable="false"])';
 const PRESSABLE = 'button, summary, a[href], video';
 
@@ -148,8 +149,8 @@ document.addEventListener('keydown', (event) => {
   if (key === ' ' && target.closest?.(PRESSABLE)) return; // it presses what has the focus
   if (key === 'Escape' && (help.open || target.closest?.('[role="dialog"]'))) return; // it closes that first
   event.preventDefault();
-  if (view === 'notes' && key !== '?') windows.postMessage({ key });
-  else press(key);
+  if (view === 'notes' && !HERE.includes(key)) windows.postMessage({ key });
+  else if (view === 'talk' || key === '?') press(key);
 });
 
 windows.addEventListener('message', ({ data }) => {
@@ -164,6 +165,7 @@ function enter(name, sound) {
   view = ['talk', 'notes'].includes(name) ? name : '';
   notes.hidden = view !== 'notes';
   document.body.classList.remove('comparing');
+  requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); // pictures that measure themselves anew
   if (!view) return help.close();
   poll();
   if (view === 'notes') windows.postMessage({ hello: true });

@@ -42,7 +42,7 @@ def rehearse(page: Page, talk: Talk) -> None:
 def talk_mode(page: Page, talk: Talk) -> gr.HTML:
     """Triggers `go` with `step`, or with one or more of `encoder`, `share` and `sound`."""
 
-    def prepared() -> list[int]:
+    def prepared(_: Any) -> list[int]:
         """[done, wanted]: how many captions of the running order are written."""
         return [page.rehearsal.done, page.rehearsal.wanted]
 
