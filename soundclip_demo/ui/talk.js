@@ -73,10 +73,17 @@ function tick() {
 
 // What keys do
 
+// The stage is dimmed until it shows what was asked for: a title beside the matches of another sound would mislead.
+function ask(what) {
+  document.body.classList.add('awaiting');
+  trigger('go', what);
+}
+const answered = new MutationObserver(() => document.body.classList.remove('awaiting'));
+
 function go(index) {
   step = steady(index, order.length);
   sessionStorage.setItem(KEPT, step);
-  trigger('go', { step });
+  ask({ step });
   draw();
 }
 
@@ -84,21 +91,22 @@ function move(by) {
   if (order.length) return go(step < 0 ? Number(sessionStorage.getItem(KEPT) ?? 0) : step + by);
   const at = examples.indexOf(now.sound);
   now = { ...now, sound: examples[at < 0 ? 0 : (at + by + examples.length) % examples.length] };
-  trigger('go', { sound: now.sound });
+  ask({ sound: now.sound });
+  draw();
 }
 
 function choose(number) {
   const encoder = props.encoders[number - 1];
-  if (!encoder) return;
+  if (!encoder || encoder.name === now.encoder) return;
   now = { ...now, encoder: encoder.name };
-  trigger('go', { encoder: encoder.name });
+  ask({ encoder: encoder.name });
   draw();
 }
 
 function mode() {
   const share = SHARES[(SHARES.findIndex((one) => one <= now.share) + 1) % SHARES.length];
   now = { ...now, share };
-  trigger('go', { share });
+  ask({ share });
 }
 
 function compare() {
@@ -180,5 +188,8 @@ document.addEventListener('soundclip:setting', ({ detail }) => {
   draw();
 });
 setInterval(() => notes.hidden || tick(), 1000);
+for (const place of document.querySelectorAll('#columns .matches, #problem')) {
+  answered.observe(place, { childList: true, subtree: true });
+}
 list();
 draw();
