@@ -118,7 +118,8 @@ def listen_talk(presenting: Presenting, parts: dict[str, Any], moved: gr.State) 
     """Keys of talk mode go where a hand would go."""
     setting = [parts["setting"]["encoder"], parts["setting"]["share"]]
     outputs = [*setting, parts["sound"]["chosen"], parts["problem"], moved]
-    parts["keep"]["talk"].go(presenting.go, None, outputs, **CHANGES_STATE, trigger_mode="multiple")
+    one_by_one = CHANGES_STATE | {"concurrency_id": "go", "concurrency_limit": 1, "trigger_mode": "multiple"}
+    parts["keep"]["talk"].go(presenting.go, None, outputs, **one_by_one)
 
 
 def listen_compare(
