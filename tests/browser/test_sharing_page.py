@@ -12,7 +12,7 @@ from soundclip_demo.record import COLUMNS
 from soundclip_demo.ui import texts
 
 expect = pytest.importorskip("playwright.sync_api").expect
-SLOW = 120_000  # ms
+SLOW = 300_000  # ms
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def test_the_link_is_copied(dog) -> None:
 
 
 def test_a_refused_clipboard_shows_the_address(dog) -> None:
-    dog.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    dog.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')) }")
     dog.get_by_role("button", name=texts.COPY_LINK).click()
     field = dog.get_by_label(texts.ADDRESS)
     expect(field).to_be_visible()
     expect(field).to_be_focused()
     assert field.input_value() == dog.url
-    assert dog.evaluate("getSelection().toString() || document.activeElement.selectionEnd > 0")
+    assert dog.evaluate("document.activeElement.selectionEnd") == len(dog.url)
 
 
 def saved(page, kind: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from soundclip_demo.ui import texts
 
 expect = pytest.importorskip("playwright.sync_api").expect
-SLOW = 180_000  # ms
+SLOW = 300_000  # ms
 
 
 def open_talk(browser, url: str, width: int = 1440, height: int = 900, scheme: str = "light"):
