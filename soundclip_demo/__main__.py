@@ -67,7 +67,7 @@ def _compare(args: argparse.Namespace) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     """Raw beside the wanted setting, as on the page."""
-    from . import record, report
+    from . import record, report, tradeoff
     from .engine import Engine
     from .results import gather
 
@@ -77,7 +77,9 @@ def _report(args: argparse.Namespace) -> None:
     settings = dict.fromkeys([replace(wanted, mode="raw"), wanted])
     kept = record.make(engine, args.sound.name, [gather(engine, args.sound, s, args.start) for s in settings])
     sound = engine.load_sound(args.sound)
-    args.out.write_text(report.page(kept, sound, args.sound if args.with_sound else None), encoding="utf-8")
+    measured = tradeoff.read(engine.config.results / f"{args.suite}.json")
+    page = report.page(kept, sound, args.sound if args.with_sound else None, measured)
+    args.out.write_text(page, encoding="utf-8")
     print(json.dumps({"report": str(args.out), "columns": [result.setting.mode for result in kept.results]}))
 
 

@@ -3,8 +3,11 @@
 Colours are classes; the page that holds a figure gives them theirs.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .config import WINDOW_SECONDS
@@ -71,6 +74,53 @@ def atlas(gallery: "Gallery", results: Sequence["Result"], names: Sequence[str],
     return _svg(dots + "".join(marks), (WIDTH, HEIGHT), label, "atlas")
 
 
+@dataclass(frozen=True)
+class Spot:
+    """One setting in a plot: `x` and `y` are mean, low and high, in [0, 1]; `kind` is its mode, `here` marks it."""
+
+    name: str
+    kind: str
+    x: tuple[float, float, float]
+    y: tuple[float, float, float]
+    here: bool = False
+
+
+def tradeoff(spots: Sequence[Spot], front: Sequence[int], across: str, up: str, label: str) -> str:
+    """Means with their intervals as crosses, and the frontier as a line through the indices `front`; axes in percent."""
+    room = 52
+    right = _tens(max(spot.x[2] for spot in spots))
+    top = _tens(max(spot.y[2] for spot in spots))
+
+    def pixel(x: float, y: float) -> tuple[float, float]:
+        return room + x / right * (WIDTH - room - 90), HEIGHT - room - y / top * (HEIGHT - room - 30)
+
+    marks = []
+    for i in range(round(right * 10) + 1):
+        at = pixel(i / 10, 0)
+        marks += [_line(at, pixel(i / 10, top), "grid"), _text((at[0], at[1] + 18), f"{10 * i}%", "middle", "tick")]
+    for i in range(round(top * 10) + 1):
+        at = pixel(0, i / 10)
+        marks += [_line(at, pixel(right, i / 10), "grid"), _text((at[0] - 8, at[1] + 4), f"{10 * i}%", "end", "tick")]
+    marks += [
+        _line(pixel(*(spots[a].x[0], spots[a].y[0])), pixel(*(spots[b].x[0], spots[b].y[0])), "front")
+        for a, b in pairwise(front)
+    ]
+    for spot in spots:
+        at = pixel(spot.x[0], spot.y[0])
+        marks += [
+            _line(pixel(spot.x[1], spot.y[0]), pixel(spot.x[2], spot.y[0]), f"error {spot.kind}"),
+            _line(pixel(spot.x[0], spot.y[1]), pixel(spot.x[0], spot.y[2]), f"error {spot.kind}"),
+            _circle(*at, 5, f"spot {spot.kind}"),
+        ]
+        marks += [_circle(*at, 10, "here")] if spot.here else []
+    named = [spot for spot in spots if spot.kind == "projected" or spot.here]
+    places = [pixel(spot.x[0], spot.y[0]) for spot in named]
+    marks += [_text((x + 9, y - 7), spot.name, "start", "name") for spot, (x, y) in zip(named, places, strict=True)]
+    marks.append(_text((WIDTH - 8, HEIGHT - 8), f"{across} \u2192", "end", "axis"))
+    marks.append(_text((8, 18), f"\u2191 {up}", "start", "axis"))
+    return _svg("".join(marks), (WIDTH, HEIGHT), label, "tradeoff")
+
+
 def seconds_of(window: tuple[float, float], seconds: float) -> str:
     """Which part of a sound was heard."""
     if seconds <= WINDOW_SECONDS:
@@ -96,7 +146,13 @@ def _line(start: tuple[float, float], end: tuple[float, float], kind: str) -> st
 def _name(at: tuple[float, float], words: str) -> str:
     """Beside its dot, on the side where there is room."""
     side = "end" if at[0] > WIDTH * 0.75 else "start"
-    return (
-        f'<text class="name" x="{at[0] + (-9 if side == "end" else 9):.1f}" y="{at[1] + 4:.1f}" '
-        f'text-anchor="{side}">{escape(words)}</text>'
-    )
+    return _text((at[0] + (-9 if side == "end" else 9), at[1] + 4), words, side, "name")
+
+
+def _text(at: tuple[float, float], words: str, side: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{side}">{escape(words)}</text>'
+
+
+def _tens(share: float) -> float:
+    """The next full ten percent."""
+    return max(1, math.ceil(share * 10 - 1e-9)) / 10

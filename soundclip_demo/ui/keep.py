@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from .. import record, report
+from .. import record, report, tradeoff
 from ..errors import UserError
 from ..record import Record
 from . import texts
@@ -25,6 +25,8 @@ TEMPLATE = """
   <button type="button" class="do" data-kind="json"></button><button type="button" class="do" data-kind="csv"></button
   ><button type="button" class="do" data-kind="html"></button>
   <label class="keep-sound"><input type="checkbox"><span></span></label>
+  <span class="keep-plot"><span></span><button type="button" class="do" data-plot="svg">SVG</button
+  ><button type="button" class="do" data-plot="png">PNG</button></span>
   <span class="keep-said" role="status" aria-live="polite"></span></div>
 """
 log = logging.getLogger(__name__)
@@ -38,7 +40,13 @@ def keep_buttons() -> gr.HTML:
         js_on_load=(HERE / "keep.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id="keep",
-        words={"label": texts.KEEP, "sound": texts.KEEP_SOUND, "making": texts.KEEP_MAKING} | texts.KEEP_KINDS,
+        words={
+            "label": texts.KEEP,
+            "sound": texts.KEEP_SOUND,
+            "making": texts.KEEP_MAKING,
+            "plot": texts.KEEP_PLOT,
+        }
+        | texts.KEEP_KINDS,
     )
 
 
@@ -75,7 +83,9 @@ class Keeping:
         if kind == "csv":
             return record.as_csv(kept)
         sound = self.page.engine.load_sound(chosen.path)
-        return report.page(kept, sound, Path(chosen.path) if with_sound else None)
+        config = self.page.engine.config
+        measured = tradeoff.read(config.results / f"{config.suite}.json")
+        return report.page(kept, sound, Path(chosen.path) if with_sound else None, measured)
 
 
 def plain(name: str) -> str:

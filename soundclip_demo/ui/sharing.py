@@ -4,9 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from ..errors import UserError
 from ..suites import SUITES
-from . import caption, link, texts
+from . import link, texts
 from .choosing import Choosing, Chosen
 from .handlers import Page
 
@@ -33,8 +32,8 @@ class Sharing:
         known = self.page.examples.keys() | self.clips
         wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, most)
         chosen, problem = self.choosing.known(wanted.sound) or [gr.skip(), gr.skip()]
-        if unknown:
-            problem = caption.error(UserError(texts.link_unknown(unknown)))
+        if unknown:  # not in `problem`, which is empty again as soon as something is found
+            gr.Warning(texts.link_unknown(unknown), title=texts.LINK_TITLE)
         seen = [texts.SEES_MATCH, wanted.k] if wanted.k else [gr.skip(), gr.skip()]
         return [wanted.encoder, wanted.share, *seen, chosen, problem, self.page.serial()]
 

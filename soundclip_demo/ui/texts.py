@@ -249,6 +249,7 @@ SAID_HEARD = "Heard"
 
 KEEP = "Keep these results:"
 KEEP_KINDS = {"json": "JSON", "csv": "CSV", "html": "Report"}
+KEEP_PLOT = "Trade-off:"
 KEEP_SOUND = "with the sound in the report"
 KEEP_MAKING = "Making it…"
 KEEP_NOTHING = "There is nothing to keep yet: give a sound first."
@@ -282,6 +283,7 @@ COPY_BY_HAND = "The browser does not let this page copy. Here is the address:"
 ADDRESS = "Address of what you see"
 LINK_WITHOUT_SOUND = "It holds the setting; your own sound stays with you."
 LINK_NAMES = {"encoder": "this encoder", "t": "this blend", "k": "this number of patches", "sound": "this sound"}
+LINK_TITLE = "This address"
 LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
 
 BANNER_LOADING = "Please note:"

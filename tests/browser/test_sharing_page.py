@@ -3,16 +3,24 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from conftest import served
 
 from soundclip_demo.record import COLUMNS
 from soundclip_demo.ui import texts
 
 expect = pytest.importorskip("playwright.sync_api").expect
 SLOW = 300_000  # ms
+
+
+@pytest.fixture(scope="module")
+def measured_url() -> Iterator[str]:
+    with served("tests/browser/tradeoff_page.py") as address:
+        yield address
 
 
 @pytest.fixture
@@ -62,8 +70,7 @@ def test_a_visitors_own_sound_is_never_in_the_address(dog, beeps: Path) -> None:
 def test_an_address_that_makes_no_sense_says_so(browser, url: str) -> None:
     page = browser.new_page()
     page.goto(f"{url}?encoder=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&t=9&sound=dog")
-    alert = page.locator("#problem [role=alert]")
-    expect(alert).to_contain_text("this encoder, this blend", timeout=SLOW)
+    expect(page.get_by_text(texts.link_unknown(["encoder", "t"]))).to_be_visible(timeout=SLOW)
     expect(page.locator("#wave .wave-name")).to_have_text("A dog barks", timeout=SLOW)
     expect(page.get_by_label("WhisperCLIP", exact=True)).to_be_checked()
     page.close()
@@ -127,6 +134,18 @@ def test_results_are_kept(dog, browser, tmp_path: Path) -> None:
     expect(page.locator("audio")).to_have_count(0)
     assert all(address.startswith(("file:", "data:")) for address in requests)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
+def test_the_trade_off_is_kept_as_a_picture(browser, measured_url: str, kind: str, begins: bytes) -> None:
+    page = browser.new_page()
+    page.goto(measured_url)
+    expect(page.locator("#measured [data-plot=measured] svg")).to_be_visible(timeout=SLOW)
+    with page.expect_download(timeout=SLOW) as download:
+        page.locator("#keep").get_by_role("button", name=kind, exact=True).click()
+    assert download.value.suggested_filename == f"soundclip-trade-off.{kind.lower()}"
+    assert Path(download.value.path()).read_bytes().startswith(begins)
     page.close()
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import measured_results
 import pytest
 from events import SHORT
 
-from soundclip_demo import record, report
+from soundclip_demo import record, report, tradeoff
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
 from soundclip_demo.events import CaptionPart, Heard, Hit, Matches
@@ -138,6 +139,22 @@ def test_the_report_escapes_every_string(engine: Engine, clip_sound: Path) -> No
 def test_nothing_heard_is_nothing_to_report(engine: Engine, clip_sound: Path) -> None:
     with pytest.raises(UserError, match="nothing to report"):
         report.page(record.make(engine, "a", [Result(SHORT)]), engine.load_sound(clip_sound))
+
+
+def test_the_measured_trade_off_is_a_picture_of_its_own(
+    engine: Engine, clip_sound: Path, kept: record.Record, tmp_path: Path
+) -> None:
+    file = tmp_path / "compact.json"
+    file.write_text(json.dumps(measured_results.made_up()))
+    measured = tradeoff.read(file)
+    page = report.page(kept, engine.load_sound(clip_sound), None, measured)
+    assert "Measured here" in page
+    assert f"on {measured.recordings} recordings" in page
+    drawn = page[page.index('class="tradeoff"') :]
+    assert drawn.count('class="here"') == len(kept.results)
+    assert drawn.count('class="spot ') == len(measured.ends)
+    bare = report.page(kept, engine.load_sound(clip_sound))
+    assert "Measured here" not in bare
 
 
 def test_a_rehearsed_caption_says_so(engine: Engine, clip_sound: Path, kept: record.Record) -> None:
