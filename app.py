@@ -1,4 +1,4 @@
-"""The web page: `python app.py [--gallery DIR] [--port 7860]`. On a Space this file is the entry point.
+"""The web page: `python app.py [--gallery DIR] [--talk ORDER.toml] [--port 7860]`. On a Space this is the entry point.
 
 The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can set.
 """
@@ -25,6 +25,7 @@ def parse() -> argparse.Namespace:
         "--encoders-kept", type=int, default=Config.encoders_kept, help="audio encoders in memory at a time"
     )
     parser.add_argument("--four-bit", action="store_true", help="the paper suite's LLaVA in 4 bits (bitsandbytes)")
+    parser.add_argument("--talk", type=Path, help="a running order for talk mode, see assets/talk.toml")
     parser.add_argument("--host", default=host)
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument(
@@ -43,10 +44,11 @@ def main() -> None:
     try:
         config = config_of(flags.suite, flags.gallery)
         engine = Engine(replace(config, encoders_kept=max(1, flags.encoders_kept), four_bit=flags.four_bit))
+        page = build(engine, flags.talk)
     except UserError as problem:
         raise SystemExit(str(problem)) from None
     engine.warm()
-    build(engine).launch(
+    page.launch(
         server_name=flags.host, server_port=flags.port, share=flags.share == "yes", **launch_options(engine)
     )
 

@@ -2,6 +2,7 @@
 
     python -m soundclip_demo analyze SOUND [--encoder whisperclip] [--mode projected] [--blend T] [--top 5]
     python -m soundclip_demo compare SOUND [--json]
+    python -m soundclip_demo report SOUND --out report.html [--with-sound]
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
@@ -14,6 +15,7 @@ All of them take `--suite compact` or `--suite paper`.
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,24 @@ def _compare(args: argparse.Namespace) -> None:
             mark = "above chance" if row["above_chance"] else "no better than chance"
             said = f"{row['match']['category']:20} {row['match']['score']:5.2f}  {mark:21} {row['ms']['all']:7.1f} ms"
         print(f"{row['title']:28} {row['mode'] or '':9}  {said}")
+
+
+def _report(args: argparse.Namespace) -> None:
+    """Raw beside the wanted setting, as on the page."""
+    from . import record, report, tradeoff
+    from .engine import Engine
+    from .results import gather
+
+    limit_threads()
+    engine = Engine(config_of(args.suite, args.gallery))
+    wanted = _setting(args, protocol=args.protocol, caption=not args.no_caption)
+    settings = dict.fromkeys([replace(wanted, mode="raw"), wanted])
+    kept = record.make(engine, args.sound.name, [gather(engine, args.sound, s, args.start) for s in settings])
+    sound = engine.load_sound(args.sound)
+    measured = tradeoff.read(engine.config.results / f"{args.suite}.json")
+    page = report.page(kept, sound, args.sound if args.with_sound else None, measured)
+    args.out.write_text(page, encoding="utf-8")
+    print(json.dumps({"report": str(args.out), "columns": [result.setting.mode for result in kept.results]}))
 
 
 def _embed(args: argparse.Namespace) -> None:
@@ -151,6 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--no-caption", action="store_true")
     analyze.add_argument("--json", action="store_true", help="on one line")
     analyze.set_defaults(run=_analyze)
+
+    report = verbs.add_parser("report", parents=[setting], help="one HTML file: raw beside the wanted setting")
+    report.add_argument("sound", type=Path, help="a sound file, or a video with sound")
+    report.add_argument("--out", type=Path, required=True)
+    report.add_argument("--start", type=float, help="start of the window in seconds (default: the loudest)")
+    report.add_argument("--protocol", choices=PROTOCOLS, help="LLaVA's (default: tuned where there is an adapter)")
+    report.add_argument("--no-caption", action="store_true")
+    report.add_argument("--with-sound", action="store_true", help="put the sound itself into the file")
+    report.set_defaults(run=_report)
 
     compare = verbs.add_parser("compare", parents=[where], help="best clip and times of every encoder in both modes")
     compare.add_argument("sound", help="a sound file, or a video with sound")

@@ -138,10 +138,15 @@ class WordsFound:
 
 @dataclass(frozen=True)
 class CaptionPart:
-    """The caption so far (not the increment), and whether it is finished."""
+    """The caption so far (not the increment), and whether it is finished.
+
+    Attributes:
+        rehearsed: it was written when the demo started, not now; see `rehearsal`.
+    """
 
     text: str
     done: bool = False
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One analysis or comparison as plain data: what the command line prints and the public API returns."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,53 +8,88 @@ from .compare import Row, compare
 from .config import WINDOW_SECONDS, Config
 from .encoders import statuses
 from .engine import Engine
-from .events import CaptionPart, Heard, Matches, Missing, Placed, Setting, Timing
+from .events import CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
 
 
-def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
+@dataclass(eq=False)
+class Result:
+    """What one setting gave, gathered from its events.
+
+    Attributes:
+        rehearsed: the caption was written when the demo started.
+    """
+
+    setting: Setting
+    heard: Heard | None = None
+    matches: Matches | None = None
+    placed: Placed | None = None
+    caption: str | None = None
+    rehearsed: bool = False
+    ms: dict[str, float] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Heard():
+                self.heard = event
+            case Matches():
+                self.matches = event
+            case Placed():
+                self.placed = event
+            case CaptionPart(text=text, rehearsed=rehearsed):
+                self.caption, self.rehearsed = text, rehearsed
+            case Missing(message=message):
+                self.missing.append(message)
+            case Timing(ms=ms):
+                self.ms |= ms
+
+    def retell(self, setting: Setting) -> None:
+        """Another caption is about to be written of what was found; `setting` says how."""
+        self.setting, self.caption, self.rehearsed = setting, None, False
+        self.missing.clear()
+
+    def plain(self, suite: str) -> dict[str, Any]:
+        """`sound`, `suite`, `encoder`, `mode`, `matches`, `caption` (None when not asked for or not possible), `map`,
+        `ms`, and `missing`: a sentence for each part that could not run."""
+        heard, place = self.heard, self.placed
+        hits = self.matches.hits if self.matches else ()
+        return {
+            "sound": heard
+            and {"seconds": round(heard.seconds, 3), "window": [round(t, 3) for t in heard.window]},
+            "suite": suite,
+            "encoder": self.setting.encoder,
+            "mode": self.setting.mode,
+            "matches": [
+                {"rank": h.rank, "clip": h.clip, "category": h.category, "caption": h.caption,
+                 "score": round(h.score, 4)}
+                for h in hits
+            ],
+            "caption": self.caption,
+            "map": place and asdict(replace(place, x=round(place.x, 3), y=round(place.y, 3))),
+            "ms": dict(self.ms),
+            "missing": list(self.missing),
+        }
+
+
+def gather(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> Result:
     """Runs one sound through the engine.
 
     Args:
         start: of the 3-second window, in seconds; None takes the loudest.
 
-    Returns:
-        `sound`, `suite`, `encoder`, `mode`, `matches`, `caption` (None when not asked for or not possible),
-        `map`, `ms`, and `missing`: a sentence for each part that could not run.
-
     Raises:
         UserError: the sound or the setting cannot be used.
     """
-    result: dict[str, Any] = {
-        "sound": None,
-        "suite": engine.config.suite,
-        "encoder": setting.encoder,
-        "mode": setting.mode,
-        "matches": [],
-        "caption": None,
-        "map": None,
-        "ms": {},
-        "missing": [],
-    }
+    result = Result(setting)
     # The sound is decoded inside the timed part: its time is the visitor's time as well.
     for event in engine.run_file(path, setting, start):
-        match event:
-            case Heard(seconds=seconds, window=window):
-                result["sound"] = {"seconds": round(seconds, 3), "window": [round(t, 3) for t in window]}
-            case Matches(hits=hits):
-                result["matches"] = [
-                    {"rank": h.rank, "clip": h.clip, "category": h.category, "caption": h.caption,
-                     "score": round(h.score, 4)}
-                    for h in hits
-                ]
-            case Placed() as place:
-                result["map"] = asdict(replace(place, x=round(place.x, 3), y=round(place.y, 3)))
-            case CaptionPart(text=text):
-                result["caption"] = text
-            case Missing(message=message):
-                result["missing"].append(message)
-            case Timing(ms=ms):
-                result["ms"] = ms
+        result.add(event)
     return result
+
+
+def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
+    """The same as plain data, see `Result.plain`."""
+    return gather(engine, path, setting, start).plain(engine.config.suite)
 
 
 def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:

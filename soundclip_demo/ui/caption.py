@@ -15,11 +15,13 @@ def panel(
     writing: bool = False,
     stopped: bool = False,
     times: Timing | None = None,
+    early: bool = False,
 ) -> str:
     """The caption so far. `aria-busy` keeps a screen reader silent until the caption is finished.
 
     Args:
         places: start and end of each word that names what is truly heard; None where that is not known.
+        early: it was written when the demo was started, in `times`.
     """
     if text:
         body = marked(text, places or ())
@@ -30,7 +32,8 @@ def panel(
     cursor = '<span class="cursor" aria-hidden="true"></span>' if writing else ""
     stop = f" {_quiet(texts.CAPTION_STOPPED)}" if stopped else ""
     verdict = "" if writing or stopped or places is None else _names(bool(places))
-    return _frame(f"{body}{cursor}{stop}", writing, verdict, texts.stage_times(times.ms) if times else "")
+    took = " · ".join(filter(None, [texts.stage_times(times.ms) if times else "", texts.REHEARSED if early else ""]))
+    return _frame(f"{body}{cursor}{stop}", writing, verdict, took)
 
 
 def marked(text: str, places: Sequence[tuple[int, int]]) -> str:

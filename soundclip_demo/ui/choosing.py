@@ -38,25 +38,28 @@ class Choosing:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def file(self, path: str | None) -> list[Any]:
-        return self._choose(path, Path(path).name) if path else KEEP
+    def file(self, path: str | None, name: str = "") -> list[Any]:
+        return self._choose(path, name or Path(path).name) if path else KEEP
 
     def recording(self, path: str | None) -> list[Any]:
         return self._choose(path, texts.RECORDING) if path else KEEP
 
     def example(self, event: gr.EventData) -> list[Any]:
         """The browser may send anything as `id`."""
-        example = self.page.examples.get(str(getattr(event, "id", "")))
-        if not example:
-            return KEEP
-        truth = Truth(example.category)
-        return self._choose(str(example.path), example.title, example.licence, example.attribution, truth)
+        return self.known(str(getattr(event, "id", ""))) or KEEP
 
     def clip(self, event: gr.EventData) -> list[Any]:
         """The sound of a clip of the gallery; the browser may send anything as `clip`."""
-        clip = self.page.engine.gallery.find(str(getattr(event, "clip", "")))
+        return self.known(str(getattr(event, "clip", ""))) or KEEP
+
+    def known(self, name: str) -> list[Any] | None:
+        """An example or a clip by its id, which may be anything."""
+        if example := self.page.examples.get(name):
+            truth = Truth(example.category)
+            return self._choose(str(example.path), example.title, example.licence, example.attribution, truth)
+        clip = self.page.engine.gallery.find(name)
         if not clip:
-            return KEEP
+            return None
         name, truth = texts.clip_sound(clip.category), Truth(clip.category, clip.id)
         return self._choose(str(clip.video), name, clip.licence, clip.attribution, truth)
 

@@ -57,14 +57,15 @@ class Describing:
         try:
             setting = self.setting(ticket.setting, protocol, sees, int(k), own, prompt)
             told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
-            text, times = "", None
+            text, times, early = "", None, False
             if turns.wanted(visitor, ticket.turn):
+                ticket.result.retell(setting)
                 yield [caption.panel("", writing=True), told]
             with closing(self.written(visitor, ticket, setting)) as events:
                 for event in events:
                     match event:
                         case CaptionPart():
-                            text = event.text
+                            text, early = event.text, event.rehearsed
                             yield [self._panel(ticket, text, writing=not event.done), told]
                         case Timing():
                             stages = ("caption_first_token", "caption")
@@ -73,7 +74,9 @@ class Describing:
                             yield [caption.missing(event.message), told]
                             return
             if turns.wanted(visitor, ticket.turn):
-                yield [self._panel(ticket, text, times=times), told]
+                for event in (CaptionPart(text, True, early), times or Timing()):
+                    ticket.result.add(event)
+                yield [self._panel(ticket, text, times=times, early=early), told]
             elif not turns.at(visitor, ticket.place):  # else the place is the next caption's
                 yield [self._panel(ticket, text, stopped=True), told]
         except UserError as problem:

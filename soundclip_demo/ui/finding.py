@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..errors import UserError
-from ..events import Heard, Matches, Missing, Placed, Setting, Timing
+from ..events import Heard, Matches, Missing, Setting, Timing
+from ..results import Result
 from . import caption, matches, texts
 from .choosing import Chosen
 from .handlers import Page, lasting, session
@@ -33,15 +34,14 @@ OUTPUTS = (
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to one caption: of what, at which place, and for which turn. `matches` and `placed` are what was found
-    there; None for a row of the comparison."""
+    """The right to one caption: of what, at which place, and for which turn. `result` is what was found there and,
+    in the end, the caption; None for a row of the comparison."""
 
     turn: int
     place: str
     chosen: Chosen
     setting: Setting
-    matches: Matches | None = None
-    placed: Placed | None = None
+    result: Result | None = None
 
     def same(self, chosen: Chosen, setting: Setting) -> bool:
         return (self.chosen, self.setting) == (chosen, setting)
@@ -117,7 +117,7 @@ class Finding:
         if heard := found.get("raw", {}).get(Heard):
             times = {"decode": chosen.decode_ms, "encode": found["raw"][Timing].ms["encode"]}
             shown |= {"wave": picture(chosen, sound, heard), "status": texts.heard_once(times)}
-        there = [(ticket.setting, ticket.placed, ticket.matches) for ticket in tickets.values() if ticket]
+        there = [(ticket.setting, ticket.result.placed, ticket.result.matches) for ticket in tickets.values() if ticket]
         label = self.page.title(there[0][0].encoder)
         yield show(**shown, map=stars(label, there, f"{chosen.serial} {chosen.start}"))
 
@@ -129,8 +129,10 @@ class Finding:
             column = matches.missing(setting, events[Missing].message)
             return {side: column, f"{side}_ticket": None, f"{side}_words": caption.empty()}
         column = matches.found(setting, events[Matches], chosen.truth, self.page.engine.gallery, events[Timing].ms)
-        turn = self.page.turns.next(visitor, side)
-        ticket = Ticket(turn, side, chosen, setting, events[Matches], events[Placed])
+        result = Result(setting)
+        for event in events.values():
+            result.add(event)
+        ticket = Ticket(self.page.turns.next(visitor, side), side, chosen, setting, result)
         return {side: column, f"{side}_ticket": ticket, f"{side}_words": caption.waiting()}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..events import Setting
+from ..rehearsal import Rehearsal
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
@@ -31,7 +32,8 @@ class Page:
 
     def __init__(self, engine: "Engine", examples: dict[str, Example]) -> None:
         self.engine = engine
-        self.run, self.run_each = on_gpu(engine.run), on_gpu(engine.run_each)
+        self.rehearsal = Rehearsal(engine)
+        self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
         self.examples = examples
         self.turns = Turns()
         self._serials = itertools.count()

@@ -1,6 +1,7 @@
 """The page: the sound, the setting, both columns, the map and what was measured, from top to bottom."""
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ from .. import published, tradeoff
 from ..config import DEFAULT_PROMPT
 from ..events import Setting
 from ..suites import SUITES
+from ..talk import Talk
 from . import caption, texts
 from .api import add_api
 from .card import clip_card
@@ -16,9 +18,12 @@ from .compare import compare_panel
 from .examples import example_buttons, read_examples
 from .finding import beside
 from .handlers import Page
+from .keep import keep_buttons
+from .link import link_button
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
+from .talk import read_order, rehearse, talk_mode
 from .tradeoff import tradeoff_panel
 from .turns import SIDES
 from .waveform import waveform
@@ -31,12 +36,20 @@ if TYPE_CHECKING:
 SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
 
 
-def build(engine: "Engine") -> gr.Blocks:
-    """The Blocks of the demo with its queue; `launch(**launch_options(engine))` starts it."""
-    examples = read_examples(engine.config.examples)
-    page = Page(engine, examples)
-    # Served straight from disk: the gallery's media, the example sounds and one file of Plotly.
-    gr.set_static_paths([engine.gallery.folder, *(row.path for row in examples.values()), plotly_script()])
+def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
+    """The Blocks of the demo with its queue; `launch(**launch_options(engine))` starts it.
+
+    Args:
+        order: the running order of a talk, whose captions begin to be written now.
+
+    Raises:
+        UserError: the running order cannot be used.
+    """
+    page = Page(engine, read_examples(engine.config.examples))
+    talk = read_order(page, order)
+    # Served straight from disk: the gallery's media, sounds to choose from and one file of Plotly.
+    sounds = [*(row.path for row in page.examples.values()), *(step.path for step in talk.steps)]
+    gr.set_static_paths([engine.gallery.folder, *sounds, plotly_script()])
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
     ) as blocks:
@@ -48,6 +61,7 @@ def build(engine: "Engine") -> gr.Blocks:
             "setting": setting_inputs(page),
             "sides": columns(),
             "captions": caption_row(engine),
+            "keep": keep_row(page, talk),
         }
         with gr.Row(elem_id="below"):
             parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
@@ -56,8 +70,10 @@ def build(engine: "Engine") -> gr.Blocks:
         parts["table"] = compare_panel()
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
-        wire(blocks, page, parts)
+        wire(blocks, page, parts, talk)
         add_api(engine)
+    if talk.steps:
+        rehearse(page, talk)
     return blocks.queue(max_size=20, default_concurrency_limit=2)
 
 
@@ -125,6 +141,12 @@ def caption_row(engine: "Engine") -> dict[str, Any]:
         told = gr.HTML("", apply_default_css=False, elem_id="told")
         seen = caption_inputs(engine)
     return seen | {"stop": stop, "again": again, "told": told}
+
+
+def keep_row(page: Page, talk: Talk) -> dict[str, gr.HTML]:
+    """The link to what is seen, files of it, and talk mode, which the link leads to."""
+    with gr.Row(elem_id="sharing"):
+        return {"talk": talk_mode(page, talk), "files": keep_buttons(), "link": link_button()}
 
 
 def caption_inputs(engine: "Engine") -> dict[str, Any]:

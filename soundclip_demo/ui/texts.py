@@ -249,6 +249,45 @@ SOURCES = {"seen-heard": "Seen and heard", "heard-only": "Heard, not seen", "see
 SAID_SEEN = "Seen"
 SAID_HEARD = "Heard"
 
+KEEP = "Keep these results:"
+KEEP_KINDS = {"json": "JSON", "csv": "CSV", "html": "Report"}
+KEEP_PLOT = "Trade-off:"
+KEEP_SOUND = "with the sound in the report"
+KEEP_MAKING = "Making it…"
+KEEP_NOTHING = "There is nothing to keep yet: give a sound first."
+KEPT = "Saved as {name}."
+
+TALK_MODE = "Talk mode"
+TALK = {
+    "title": TITLE,
+    "no_order": "No running order. Start the demo with --talk my-talk.toml to bring notes.",
+    "next": "Next:",
+    "preparing": "{done} of {wanted} captions of the running order are written",
+    "help": "Keys",
+    "keys": [
+        (["←", "→"], "step back or on: running order, else the examples"),
+        (["1", "…", "6"], "audio encoder"),
+        (["m"], "right column: projected, half, raw"),
+        (["space"], "play the sound, or pause"),
+        (["c"], "compare all encoders, and back"),
+        (["n"], "notes in the corner"),
+        (["shift", "n"], "notes in a second window"),
+        (["f"], "full screen"),
+        (["?"], "these keys"),
+        (["esc"], "close, then leave"),
+    ],
+}
+REHEARSED = "written when the demo was started"
+
+COPY_LINK = "Copy link"
+COPIED = "Copied."
+COPY_BY_HAND = "The browser does not let this page copy. Here is the address:"
+ADDRESS = "Address of what you see"
+LINK_WITHOUT_SOUND = "It holds the setting; your own sound stays with you."
+LINK_NAMES = {"encoder": "this encoder", "t": "this blend", "k": "this number of patches", "sound": "this sound"}
+LINK_TITLE = "This address"
+LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
+
 BANNER_LOADING = "Please note:"
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
@@ -459,3 +498,12 @@ def chance_note(hit: Hit, chance: float) -> str:
 def row_times(encode_ms: float, ms: float) -> tuple[str, str]:
     """The whole path, and the encoder's part of it."""
     return duration(ms), f"encode {duration(encode_ms)}"
+
+
+def link_unknown(names: list[str]) -> str:
+    """`names` as in an address, of what it asks for in vain."""
+    return LINK_UNKNOWN.format(what=", ".join(LINK_NAMES[name] for name in names))
+
+
+def kept(name: str) -> str:
+    return KEPT.format(name=name)

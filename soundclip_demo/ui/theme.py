@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STYLES = tuple(
-    f"{name}.css" for name in ("page", "sound", "setting", "matches", "caption", "map", "compare", "tradeoff", "card")
+    f"{name}.css"
+    for name in (
+        "page", "sound", "setting", "matches", "caption", "map", "compare", "tradeoff", "card", "sharing", "talk",
+    )
 )
 HEAD = '<meta name="color-scheme" content="light dark">'
 

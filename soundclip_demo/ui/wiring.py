@@ -5,11 +5,15 @@ from typing import Any
 import gradio as gr
 
 from ..config import DEFAULT_PROMPT
+from ..talk import Talk
 from .choosing import Choosing
 from .comparing import Comparing
 from .describing import Describing
 from .finding import Finding
 from .handlers import TICK, Page
+from .keep import Keeping
+from .sharing import Sharing
+from .talk import Presenting
 from .turns import SIDES
 
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -19,18 +23,23 @@ HEAVY = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode":
 CAPTIONS = {"concurrency_id": "describe", "concurrency_limit": 1, **HEAVY}
 
 
-def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any]) -> None:
+def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any], talk: Talk) -> None:
     """`parts` are the components by the names that layout.py gives them."""
     sound, setting, captions = parts["sound"], parts["setting"], parts["captions"]
     describing = Describing(page)
     tickets = [gr.State(None) for _ in SIDES]
-    listen_choice(Choosing(page), sound, parts["card"], parts["problem"])
+    choosing = Choosing(page)
+    listen_choice(choosing, sound, parts["card"], parts["problem"])
     moved = gr.State(None)
     listen_compare(Comparing(page, describing), moved, sound["chosen"], setting, captions, parts["table"])
     if "measured" in parts:
         listen_measured(blocks, page, moved, setting, captions["protocol"], parts["measured"])
     listen_setting(Finding(page), parts, moved, tickets)
     listen_captions(describing, tickets, parts["sides"], captions)
+    listen_sharing(Sharing(page, choosing), parts, moved)
+    listen_talk(Presenting(page, choosing, talk), parts, moved)
+    keep = parts["keep"]["files"]
+    keep.save(Keeping(page).save, [sound["chosen"], *tickets], keep, **QUICK)
     listen_state(blocks, page, parts["loading"], setting["encoder"])
 
 
@@ -93,6 +102,24 @@ def listen_measured(
     mark = "(encoder, share, protocol) => ({ encoder, share, protocol })"
     gr.on([blocks.load, *(part.change for part in shown)], None, shown, measured, js=mark, api_visibility="private")
     measured.go(page.go, None, [*shown, moved], **CHANGES_STATE)
+
+
+def listen_sharing(sharing: Sharing, parts: dict[str, Any], moved: gr.State) -> None:
+    """The address follows what is seen, and what is seen follows an address that was opened."""
+    chosen, link = parts["sound"]["chosen"], parts["keep"]["link"]
+    setting, captions = parts["setting"], parts["captions"]
+    choices = [setting["encoder"], setting["share"], captions["sees"], captions["k"]]
+    changes = [component.change for component in (chosen, *choices)]
+    gr.on(changes, sharing.now, [chosen, *choices], link, **QUICK, trigger_mode="always_last")
+    link.open(sharing.open, None, [*choices, chosen, parts["problem"], moved], **CHANGES_STATE)
+
+
+def listen_talk(presenting: Presenting, parts: dict[str, Any], moved: gr.State) -> None:
+    """Keys of talk mode go where a hand would go."""
+    setting = [parts["setting"]["encoder"], parts["setting"]["share"]]
+    outputs = [*setting, parts["sound"]["chosen"], parts["problem"], moved]
+    one_by_one = CHANGES_STATE | {"concurrency_id": "go", "concurrency_limit": 1, "trigger_mode": "multiple"}
+    parts["keep"]["talk"].go(presenting.go, None, outputs, **one_by_one)
 
 
 def listen_compare(

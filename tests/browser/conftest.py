@@ -39,13 +39,27 @@ def unhurried_url() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def cable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `cable_out.py` notes every machine that the talk's server wanted to reach."""
+    return tmp_path_factory.mktemp("cable") / "wanted.txt"
+
+
+@pytest.fixture(scope="session")
+def talk_url(cable: Path) -> Iterator[str]:
+    """The page with a running order and the network cable out."""
+    with served("tests/browser/cable_out.py", "--talk", "tests/browser/talk.toml", CABLE=str(cable)) as address:
+        yield address
+
+
 @contextmanager
-def served(script: str, *flags: str) -> Iterator[str]:
+def served(script: str, *flags: str, **environment: str) -> Iterator[str]:
     """Runs `script` on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, script, "--port", str(port), *flags], cwd=ROOT)
+    command = [sys.executable, script, "--port", str(port), *flags]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     address = f"http://127.0.0.1:{port}/"
     try:
         wait_for(address, server)

@@ -1,4 +1,7 @@
-"""The trade-off panel alone, on made-up results: `--port N`. It says where a point led to, and marks it."""
+"""The trade-off panel and the buttons that keep it, on made-up results: `--port N`.
+
+It says where a point led to, and marks it.
+"""
 
 import argparse
 import json
@@ -13,6 +16,7 @@ import measured_results
 
 from soundclip_demo import published, tradeoff
 from soundclip_demo.ui import theme
+from soundclip_demo.ui.keep import keep_buttons
 from soundclip_demo.ui.tradeoff import read_go, tradeoff_panel
 
 
@@ -34,6 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
     measured = tradeoff.read(file)
 with gr.Blocks(fill_width=True) as page:
     panel = tradeoff_panel(measured, published.read(), "compact")
+    keep_buttons()
     gone = gr.Textbox(label="Gone to")
     wanted = gr.Textbox(label="Value")
     panel.go(go, None, [gone, panel], show_progress="hidden")

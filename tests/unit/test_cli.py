@@ -72,6 +72,19 @@ def test_analyze_takes_window_blend_and_gallery(
     assert {row["category"] for row in result["matches"]} == {"wolf", "cat", "cow"}
 
 
+def test_report_writes_raw_beside_the_wanted_setting(main: Main, clip_sound: Path, tmp_path: Path) -> None:
+    out_file = tmp_path / "report.html"
+    status, out, _ = main("report", clip_sound, "--blend", "0.5", "--no-caption", "--out", out_file)
+    assert status == 0
+    assert json.loads(out) == {"report": str(out_file), "columns": ["raw", "blend"]}
+    page = out_file.read_text(encoding="utf-8")
+    assert "blend, 50% projected" in page
+    assert "<audio" not in page
+    status, _, _ = main("report", clip_sound, "--mode", "raw", "--no-caption", "--with-sound", "--out", out_file)
+    assert status == 0
+    assert out_file.read_text(encoding="utf-8").count("<audio") == 1
+
+
 def test_compare_prints_a_table_or_one_line_of_json(main: Main, clip_sound: Path) -> None:
     status, out, _ = main("compare", clip_sound, "--json")
     assert status == 0
