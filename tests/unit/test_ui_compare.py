@@ -16,6 +16,7 @@ from soundclip_demo.events import Hit
 pytest.importorskip("gradio")
 import gradio as gr
 
+from soundclip_demo.results import Result
 from soundclip_demo.ui import texts
 from soundclip_demo.ui.choosing import Chosen
 from soundclip_demo.ui.compare import Comparison, Said, panel, ready
@@ -258,7 +259,7 @@ def test_stop_ends_a_rows_caption_at_once(comparing: Comparing, chosen: Chosen) 
 def test_a_row_takes_over_from_a_column_and_the_column_says_so(comparing: Comparing, chosen: Chosen) -> None:
     turns, comparison = comparing.page.turns, compared(comparing, chosen)
     describing = comparing.describing
-    main = describing.describe(Ticket(turns.next("me", "raw"), "raw", chosen, SHORT), *SEEN, ME)
+    main = describing.describe(Ticket(turns.next("me", "raw"), "raw", chosen, SHORT, Result(SHORT)), *SEEN, ME)
     next(main), next(main)
     row_steps = asked(comparing, comparison, "whisper-raw")
     assert texts.CAPTION_STOPPED in list(main)[-1][0]

@@ -99,7 +99,7 @@ def test_the_slider_moves_the_right_column_only(page: Page, chosen: Chosen) -> N
 
 def test_the_rank_is_that_of_the_clip_whose_sound_it_is(page: Page, chosen: Chosen) -> None:
     shown = find(page, replace(chosen, truth=Truth("cat", "c4")))
-    matches = shown["projected_ticket"].matches
+    matches = shown["projected_ticket"].result.matches
     assert shown["projected"]["right"] == f"right clip at rank {matches.right} of 12"
     everything = replace(shown["projected_ticket"].setting, top=12)
     sound = page.engine.load_sound(chosen.path)
