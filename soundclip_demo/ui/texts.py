@@ -74,6 +74,37 @@ SEEN_OWN_PICTURE = "your picture"
 STOP = "Stop"
 AGAIN = "Describe again"
 
+LOOK = "What the model looks at"
+LOOK_NOTE = (
+    "Each square is one patch of the frame, coloured by its cosine to the sound token; one scale serves both frames. "
+    "The k nearest patches, outlined, go to the caption model beside the sound. A patch also holds something of its "
+    "surroundings."
+)
+LOOK_K = "Patches beside the sound:"
+LOOK_VEIL = "Strength of the heat map"
+LOOK_EVERY = "all {k}"
+LOOK_WORDS = {
+    "empty": "Give a sound first; then the frame of its best match is shown here.",
+    "only": "sound only",
+    "count": "{k} of {of}",
+    "none": "No patch goes along. The nearest lies {place} (cosine {nearest}; mean {mean}).",
+    "kept": "{k} patches, {place} (nearest {nearest}; mean {mean}).",
+    "all": "The whole frame goes along (nearest {nearest}; mean {mean}).",
+    "both": "mostly {one} and {other}",
+    "spread": "spread over the frame",
+    "places": [
+        "at the top left",
+        "at the top",
+        "at the top right",
+        "on the left",
+        "in the centre",
+        "on the right",
+        "at the bottom left",
+        "at the bottom",
+        "at the bottom right",
+    ],
+}
+
 COMPARE = "Compare"
 COMPARE_RUN = "Compare all encoders"
 COMPARE_STOP = "Stop comparing"
