@@ -3,15 +3,12 @@
 from .config import MAX_NEW_TOKENS
 from .errors import UserError
 from .events import MODES, Setting
-from .gallery import Gallery
 from .suites import Suite
 
 PROMPT_LENGTH = 2000  # characters
 
 
-def check(
-    setting: Setting, suite: Suite, gallery: Gallery, encoders: list[str], protocols: tuple[str, ...]
-) -> None:
+def check(setting: Setting, suite: Suite, encoders: list[str], protocols: tuple[str, ...]) -> None:
     """Refuses what the parts behind would stumble over.
 
     Args:
@@ -31,8 +28,6 @@ def check(
         raise UserError(f"There is no protocol “{setting.protocol}” here.", f"Choose one of {', '.join(protocols)}.")
     if not 0 <= setting.k <= suite.patches:
         raise UserError(f"k must lie between 0 and {suite.patches} patches.")
-    if setting.frame is not None and gallery.find(setting.frame) is None:
-        raise UserError("There is no such clip in the gallery.")
     if not 1 <= setting.top <= 50:
         raise UserError("Between 1 and 50 matches can be asked for.")
     if not 0.0 <= setting.temperature <= 10.0:

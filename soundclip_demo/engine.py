@@ -7,6 +7,7 @@ use; one that is missing costs only what it feeds.
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +111,9 @@ class Engine:
         from .captioner import relevance
 
         self._check(setting)
-        token = self._token(sound, setting, self._start(sound, start), Stages())
-        clip, picture = self._beside(token, setting)
+        start = self._start(sound, start)
+        clip, picture = self._beside(sound, setting, start)
+        token = self._token(sound, setting, start, Stages())
         cosines, order = relevance(token, picture.patches)
         grid = SUITES[self.config.suite].grid
         return Relevance(clip, picture.view, grid, tuple(cosines.tolist()), tuple(order.tolist()))
@@ -138,8 +140,8 @@ class Engine:
         prompt, turns = conversation(history, asked(question))
         stages = Stages()
         try:
-            token = self._token(sound, setting, self._start(sound, start), stages)
-            captioner, visual = self.parts.captioner(setting.protocol), self._visual(token, setting)
+            visual = self._visual(sound, setting, self._start(sound, start))
+            captioner = self.parts.captioner(setting.protocol)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
@@ -188,7 +190,7 @@ class Engine:
         yield matches
         yield placed
         if setting.caption:
-            yield from self._caption(token, setting, stages)
+            yield from self._caption(sound, setting, start, stages)
         yield Timing(stages.ms)
 
     def run_each(
@@ -239,12 +241,12 @@ class Engine:
         return matches, Placed(x, y, off_map=not matches.above_chance)
 
     def _caption(
-        self, token: "Tensor", setting: Setting, stages: Stages
+        self, sound: Sound, setting: Setting, start: float, stages: Stages
     ) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
         try:
             captioner = self.parts.captioner(setting.protocol)
-            visual = self._visual(token, setting)
+            visual = self._visual(sound, setting, start)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
@@ -254,23 +256,28 @@ class Engine:
             yield CaptionPart(text)
         yield CaptionPart(text, done=True)
 
-    def _visual(self, token: "Tensor", setting: Setting) -> "Tensor":
+    def _visual(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
         """The token, then the k most relevant patches of the picture in use: [1 + k, D]."""
         import torch
 
-        if setting.k == 0:
-            return token[None]
         from .captioner import relevant_patches
 
-        patches = self._beside(token, setting)[1].patches
+        token = self._token(sound, setting, start, Stages())
+        if setting.k == 0:
+            return token[None]
+        patches = self._beside(sound, setting, start)[1].patches
         return torch.cat([token[None], patches[relevant_patches(token, patches, setting.k)]])
 
-    def _beside(self, token: "Tensor", setting: Setting) -> tuple[str | None, Picture]:
+    def _beside(self, sound: Sound, setting: Setting, start: float) -> tuple[str | None, Picture]:
         """The picture in use, and the id of its clip where it is one's frame."""
         if setting.picture:
             return None, self._pictures.look(setting.picture)
-        clip = setting.frame or self.gallery.clips[int(self._index().search(token.numpy(), 1).ids[0])].id
-        return clip, self._pictures.look(self.gallery.clip(clip).poster)
+        try:
+            token = self._token(sound, replace(setting, mode="projected"), start, Stages())
+        except NotReady:  # where no projector was trained yet, each token looks at its own best match
+            token = self._token(sound, setting, start, Stages())
+        clip = self.gallery.clips[int(self._index().search(token.numpy(), 1).ids[0])]
+        return clip.id, self._pictures.look(clip.poster)
 
     def _embed(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
         """Embedding [d], cached per (sound, window, encoder): switching mode, t, k or prompt encodes nothing."""
@@ -315,7 +322,7 @@ class Engine:
 
     def _check(self, setting: Setting) -> None:
         ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
-        check(setting, SUITES[self.config.suite], self.gallery, ready, self.protocols())
+        check(setting, SUITES[self.config.suite], ready, self.protocols())
 
     def _load_all(self) -> None:
         limit_threads()

@@ -25,8 +25,8 @@ class Setting:
         t: the blend `(1 - t) raw + t projected`; read only in mode `blend`.
         k: how many patches the captioner sees beside the sound; 0 means the sound only.
         picture: path of the visitor's own picture or video whose patches are used;
-            None means the frame of a clip.
-        frame: id of that clip; None means the best match.
+            None means the frame of the clip that the projected token finds first, so that one sound's raw and
+            projected tokens look at the same picture.
         protocol: `frozen` asks a LLaVA that never saw a sound, `tuned` the one with an adapter trained on sounds;
             None takes the tuned one where there is one.
         prompt: the question put to LLaVA.
@@ -38,7 +38,6 @@ class Setting:
     t: float = 0.5
     k: int = 0
     picture: str | None = None
-    frame: str | None = None
     protocol: str | None = None
     prompt: str = DEFAULT_PROMPT
     temperature: float = 0.0

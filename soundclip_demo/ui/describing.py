@@ -55,7 +55,7 @@ class Describing:
             return
         visitor, turns = session(request), self.page.turns
         try:
-            setting = self.setting(ticket.setting, protocol, sees, int(k), own, prompt)
+            setting = self.setting(ticket, protocol, sees, int(k), own, prompt)
             told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
             text, times = "", None
             if turns.wanted(visitor, ticket.turn):
@@ -97,19 +97,22 @@ class Describing:
         """The caption of a ticket as it is written; it ends when the visitor wants it no longer."""
         if not self.page.turns.wanted(visitor, ticket.turn):
             return
+        ticket.told.prompt, ticket.told.caption = setting.prompt, ""
         sound = self.page.engine.load_sound(ticket.chosen.path)
         events = self.page.run(sound, setting, ticket.chosen.start)
         with closing(events):  # closing is what really ends generation
             for event in events:
                 if not self.page.turns.wanted(visitor, ticket.turn):
                     return
+                if isinstance(event, CaptionPart):
+                    ticket.told.caption = event.text
                 if isinstance(event, CaptionPart | Timing | Missing):
                     yield event
 
     def setting(
-        self, setting: Setting, protocol: str, sees: str, k: int, own: str | None, prompt: str
+        self, ticket: Ticket, protocol: str, sees: str, k: int, own: str | None, prompt: str
     ) -> Setting:
-        """The setting with what the visitor chose for captions.
+        """The ticket's setting with what the visitor chose for captions.
 
         Raises:
             UserError: the wanted picture is not there.
@@ -117,7 +120,7 @@ class Describing:
         if sees == texts.SEES_PICTURE and own is None:
             raise UserError(texts.PICTURE_FIRST)
         return replace(
-            setting,
+            ticket.setting,
             caption=True,
             protocol=protocol,
             k=0 if sees == texts.SEES_SOUND else k,

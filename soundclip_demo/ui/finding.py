@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -31,6 +31,14 @@ OUTPUTS = (
 )
 
 
+@dataclass
+class Told:
+    """What was written under a ticket last, and of which prompt."""
+
+    prompt: str = ""
+    caption: str = ""
+
+
 @dataclass(frozen=True)
 class Ticket:
     """The right to one caption: of what, at which place, and for which turn. `matches` and `placed` are what was found
@@ -42,6 +50,7 @@ class Ticket:
     setting: Setting
     matches: Matches | None = None
     placed: Placed | None = None
+    told: Told = field(default_factory=Told, compare=False)
 
     def same(self, chosen: Chosen, setting: Setting) -> bool:
         return (self.chosen, self.setting) == (chosen, setting)

@@ -121,6 +121,7 @@ function draw() {
   k.disabled = !now;
   for (const mark of marks.children) mark.disabled = !now;
   if (now) {
+    k.value = now.k;
     const scale = range(now.columns);
     figures.replaceChildren(...now.columns.map((column) => frame(column, now, scale)));
     [legend.firstElementChild.textContent, legend.lastElementChild.textContent] = scale.map(shown);
@@ -146,7 +147,7 @@ for (const [value, label] of props.marks) {
   marks.append(mark);
 }
 k.max = props.patches;
-k.value = props.k;
+k.value = 0;
 legend.querySelector('i').style.background = `linear-gradient(90deg, ${COLOURS.join(', ')})`;
 k.addEventListener('input', keep);
 k.addEventListener('change', release);

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MARKS = (15, 150)  # the two budgets of the paper
 TEMPLATE = f"""
-<section class="look empty" aria-labelledby="look-title">
-  <div class="panel-head"><h2 id="look-title">{escape(texts.LOOK)}</h2><span class="look-of quiet"></span></div>
+<section class="look empty" aria-label="{escape(texts.LOOK)}">
+  <p class="look-of"></p>
   <div class="look-frames"></div>
   <div class="look-controls">
     <div><label>{escape(texts.LOOK_K)} <output class="look-count"></output>
@@ -33,7 +33,7 @@ TEMPLATE = f"""
 """
 
 
-def look_panel(patches: int, k: int) -> gr.HTML:
+def look_panel(patches: int) -> gr.HTML:
     """`value` is what `looked_at` gives, or None; `keep` carries the `k` that the visitor chose."""
     return gr.HTML(
         value=None,
@@ -42,7 +42,6 @@ def look_panel(patches: int, k: int) -> gr.HTML:
         apply_default_css=False,
         elem_id="look",
         patches=patches,
-        k=k,
         marks=marks(patches),
         words=texts.LOOK_WORDS,
     )
@@ -54,7 +53,7 @@ def marks(patches: int) -> list[tuple[int, str]]:
     return [(0, texts.LOOK_WORDS["only"]), *between, (patches, texts.LOOK_EVERY.format(k=patches))]
 
 
-def looked_at(of: str, columns: dict[str, Relevance]) -> dict[str, Any]:
+def looked_at(of: str, k: int, columns: dict[str, Relevance]) -> dict[str, Any]:
     """The component's value.
 
     Args:
@@ -64,6 +63,7 @@ def looked_at(of: str, columns: dict[str, Relevance]) -> dict[str, Any]:
     any_of_them = next(iter(columns.values()))
     return {
         "of": of,
+        "k": k,
         "view": data_address(any_of_them.view),
         "grid": any_of_them.grid,
         "columns": [

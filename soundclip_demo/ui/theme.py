@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STYLES = tuple(
-    f"{name}.css" for name in ("page", "sound", "setting", "matches", "caption", "map", "compare", "tradeoff")
+    f"{name}.css" for name in ("page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff")
 )
 HEAD = '<meta name="color-scheme" content="light dark">'
 

@@ -15,7 +15,7 @@ from soundclip_demo import llava_next, vision
 from soundclip_demo.captioner import relevance, relevant_patches
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
-from soundclip_demo.events import Matches, Setting
+from soundclip_demo.events import Matches
 from soundclip_demo.suites import SUITES
 
 CPU = torch.device("cpu")
@@ -28,17 +28,16 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["raw", "projected"])
-@pytest.mark.parametrize("source", ["best match", "a clip", "own picture"])
+@pytest.mark.parametrize("source", ["best match", "own picture"])
 def test_the_first_k_are_what_the_captioner_is_given(
     engine: Engine, clip_sound: Path, own: Path, monkeypatch: pytest.MonkeyPatch, mode: str, source: str
 ) -> None:
-    choice = {"best match": {}, "a clip": {"frame": "c7"}, "own picture": {"picture": str(own)}}[source]
-    setting = replace(SHORT, mode=mode, k=6, max_new_tokens=1, **choice)
+    setting = replace(SHORT, mode=mode, k=6, max_new_tokens=1, picture=str(own) if source == "own picture" else None)
     seen = engine.look(engine.load_sound(clip_sound), setting)
     with calls_of(engine.parts.captioner(), "stream", monkeypatch) as calls:
-        events = list(engine.run_file(clip_sound, setting))
-    best = of(Matches, events).hits[0].clip
-    assert seen.clip == {"best match": best, "a clip": "c7", "own picture": None}[source]
+        list(engine.run_file(clip_sound, setting))
+    best = of(Matches, list(engine.run_file(clip_sound, SILENT))).hits[0].clip  # of the projected token
+    assert seen.clip == {"best match": best, "own picture": None}[source]
     _, patches = engine.look_at(own if source == "own picture" else engine.gallery.clip(seen.clip).poster)
     given = calls[0][0][1:]
     assert torch.equal(given, patches[sorted(seen.order[:6])])
@@ -62,11 +61,12 @@ def test_every_k_is_a_beginning_of_the_order() -> None:
         assert relevant_patches(token, patches, k).tolist() == sorted(order[:k].tolist())
 
 
-def test_two_tokens_look_elsewhere(engine: Engine, clip_sound: Path) -> None:
+def test_two_tokens_look_at_one_picture_and_see_other_parts(engine: Engine, clip_sound: Path) -> None:
     raw, projected = (
-        engine.look(engine.load_sound(clip_sound), replace(SILENT, mode=mode, frame="c3"))
+        engine.look(engine.load_sound(clip_sound), replace(SILENT, mode=mode))
         for mode in ("raw", "projected")
     )
+    assert raw.clip == projected.clip
     assert raw.view.tobytes() == projected.view.tobytes()
     assert raw.order != projected.order
 
@@ -109,18 +109,24 @@ def test_a_picture_is_looked_at_once_and_again_when_it_changed(
         assert fresh.look(sound, replace(SILENT, picture=str(own))).cosines != first.cosines
         assert len(calls) == 2
         for clip in ("c0", "c1", "c0"):  # the cache holds two
-            fresh.look(sound, replace(SILENT, frame=clip))
+            fresh.look_at(fresh.gallery.clip(clip).poster)
         assert len(calls) == 4
 
 
-@pytest.mark.parametrize("bad", [{"frame": "nobody"}, {"picture": "missing.png"}, {"k": 50}], ids=str)
+@pytest.mark.parametrize("bad", [{"picture": "missing.png"}, {"k": 50}], ids=str)
 def test_what_cannot_be_looked_at(engine: Engine, clip_sound: Path, bad: dict[str, object]) -> None:
     with pytest.raises(UserError):
         engine.look(engine.load_sound(clip_sound), replace(SILENT, **bad))
 
 
-def test_the_own_picture_comes_before_a_clips_frame(engine: Engine, clip_sound: Path, own: Path) -> None:
-    sound = engine.load_sound(clip_sound)
-    both = engine.look(sound, Setting(caption=False, picture=str(own), frame="c2"))
-    assert both.clip is None
-    assert both.cosines == engine.look(sound, Setting(caption=False, picture=str(own))).cosines
+
+def test_without_a_projector_each_token_looks_at_its_own_best_match(
+    workspace: toy.Workspace, clip_sound: Path, tmp_path: Path
+) -> None:
+    for file in workspace.checkpoints.iterdir():
+        if not file.name.endswith("-projector.safetensors"):
+            (tmp_path / file.name).symlink_to(file)
+    bare = Engine(workspace.config(checkpoints=tmp_path))
+    setting = replace(SILENT, encoder="whisper", mode="raw")
+    best = of(Matches, list(bare.run_file(clip_sound, setting))).hits[0].clip
+    assert bare.look(bare.load_sound(clip_sound), setting).clip == best
