@@ -9,9 +9,8 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 HERE = Path(__file__).parent
-STYLES = tuple(
-    f"{name}.css" for name in ("page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff")
-)
+SHEETS = ("page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff")
+STYLES = tuple(f"{name}.css" for name in SHEETS)
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 

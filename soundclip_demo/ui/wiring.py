@@ -72,14 +72,14 @@ def listen_captions(
         ticket.change(describing.describe, given, [place, captions["told"]], **CAPTIONS)
     kept = captions["look"].keep(looking.keep, captions["sees"], [captions["sees"], captions["k"]], **CHANGES_STATE)
     reset = captions["reset"].click(lambda: DEFAULT_PROMPT, None, captions["prompt"], **QUICK)
-    reset.then(describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
+    for changed in (reset, kept):
+        changed.then(describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
     asked = [
         captions["again"].click,
         captions["prompt"].submit,
         captions["protocol"].input,
         captions["sees"].input,
         captions["own"].upload,
-        kept.success,
     ]
     gr.on(asked, describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
     captions["stop"].click(describing.stop, words, words, **QUICK)
