@@ -5,8 +5,9 @@ language model between the two halves of the prompt, as embeddings. Stock LLaVA 
 its projector, so swapping it inside the tower would change nothing (encoders.md section 5; route A of section 6).
 """
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +17,20 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 IMAGE = "<image>"
 PROMPT = "{prompt}"
+_FIELD = re.compile(r"\{(?:prompt|answer)\}")
 
 
 @dataclass(frozen=True)
 class Template:
-    """A chat format with one `<image>` and one `{prompt}` in it."""
+    """A chat format.
+
+    Attributes:
+        text: the first turn, with one `<image>` and one `{prompt}` in it.
+        later: what follows for each further question: the `{answer}` to the one before, then the `{prompt}`.
+    """
 
     text: str
+    later: str
 
     def halves(self) -> tuple[str, str, str]:
         """The text before the image, between image and prompt, and after the prompt."""
@@ -31,18 +39,28 @@ class Template:
         return before, between, after
 
 
-SMOLLM2 = Template(f"<|im_start|>user\n{IMAGE}\n{PROMPT}<|im_end|>\n<|im_start|>assistant\n")
-MISTRAL = Template(f"<s>[INST] {IMAGE}\n{PROMPT} [/INST]")  # of LLaVA-1.6-Mistral-7B, with the <s> its tokenizer adds
+SMOLLM2 = Template(
+    f"<|im_start|>user\n{IMAGE}\n{PROMPT}<|im_end|>\n<|im_start|>assistant\n",
+    f"{{answer}}<|im_end|>\n<|im_start|>user\n{PROMPT}<|im_end|>\n<|im_start|>assistant\n",
+)
+MISTRAL = Template(  # of LLaVA-1.6-Mistral-7B, with the <s> its tokenizer adds
+    f"<s>[INST] {IMAGE}\n{PROMPT} [/INST]",
+    f" {{answer}}</s> [INST] {PROMPT} [/INST]",
+)
 
 
-def relevant_patches(token: Tensor, patches: Tensor, k: int) -> Tensor:
-    """The k of `patches` [P, D] with the highest cosine to `token` [D], in raster order -> indices [k].
+def relevance(token: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine of each of `patches` [P, D] to `token` [D], and the patches from the nearest to the farthest: [P], [P].
 
     Ties go to the lower index (paper-facts section 12, points 5 to 7).
     """
-    scores = F.cosine_similarity(patches, token[None], dim=1)
-    order = torch.sort(scores, descending=True, stable=True).indices
-    return order[:k].sort().values
+    cosines = F.cosine_similarity(patches, token[None], dim=1)
+    return cosines, torch.sort(cosines, descending=True, stable=True).indices
+
+
+def relevant_patches(token: Tensor, patches: Tensor, k: int) -> Tensor:
+    """The k of `patches` [P, D] nearest to `token` [D], in raster order -> indices [k]."""
+    return relevance(token, patches)[1][:k].sort().values
 
 
 class Captioner:
@@ -53,40 +71,57 @@ class Captioner:
         self.tokenizer = tokenizer
         self.template = template
         self._tokenizing = threading.Lock()
+        self._controls = re.compile(f"({'|'.join(map(re.escape, tokenizer.added_tokens_encoder))})")
 
-    def ids(self, prompt: str) -> tuple[list[int], list[int]]:
+    def ids(self, prompt: str, turns: Sequence[tuple[str, str]] = ()) -> tuple[list[int], list[int]]:
         """The token ids before and after the image.
 
-        The visitor's prompt is read as plain text: control tokens typed into it stay text.
+        What visitors and models wrote is read as plain text: control tokens in it stay text.
+
+        Args:
+            turns: what was answered so far and asked next; the first answer is the one to `prompt`.
         """
         before, between, after = self.template.halves()
-        end = min((after.find(token) for token in self.tokenizer.added_tokens_encoder if token in after), default=None)
-        # In one piece up to the next control token: Mistral's tokenizer puts a space before each piece it is given.
-        asked = self._ids(between + prompt + after[:end], split_special_tokens=True)
-        return self._ids(before), asked + (self._ids(after[end:]) if end is not None else [])
+        asked = between + PROMPT + after + self.template.later * len(turns)
+        said = iter([prompt, *(text for turn in turns for text in turn)])
+        right: list[int] = []
+        # In one piece from control token to control token: Mistral's tokenizer puts a space before each piece.
+        for piece in self._controls.split(asked):
+            if piece in self.tokenizer.added_tokens_encoder:
+                right.append(self.tokenizer.added_tokens_encoder[piece])
+            elif piece:
+                right += self._ids(_FIELD.sub(lambda _: next(said), piece), split_special_tokens=True)
+        return self._ids(before), right
 
-    def embed(self, visual: Tensor, prompt: str) -> Tensor:
+    def embed(self, visual: Tensor, prompt: str, turns: Sequence[tuple[str, str]] = ()) -> Tensor:
         """Prompt with `visual` [1 + k, D] (the token first, then patches) in the image's place -> [1, T, width]."""
         words = self.llava.get_input_embeddings()
-        left, right = (words(torch.tensor(half, device=self.llava.device)) for half in self.ids(prompt))
+        left, right = (words(torch.tensor(half, device=self.llava.device)) for half in self.ids(prompt, turns))
         seen = self.llava.model.multi_modal_projector(visual.to(self.llava.device, left.dtype))
         return torch.cat([left, seen, right])[None]
 
     def stream(
-        self, visual: Tensor, prompt: str, max_new_tokens: int, temperature: float = 0.0, seed: int = 0
+        self,
+        visual: Tensor,
+        prompt: str,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        turns: Sequence[tuple[str, str]] = (),
     ) -> Iterator[str]:
-        """Yields the whole caption so far after each new token; nothing is computed between two `next` calls.
+        """Yields the whole text so far after each new token; nothing is computed between two `next` calls.
 
         Closing the iterator therefore ends generation: there is no thread that could go on.
 
         Args:
             temperature: 0 takes the likeliest token; above it, samples with `seed`.
+            turns: goes on with a conversation, as in `ids`.
         """
         cache, generator = DynamicCache(), torch.Generator().manual_seed(seed)
         ends = self._ends()
         written: list[int] = []
         with torch.inference_mode():
-            step = {"inputs_embeds": self.embed(visual, prompt)}
+            step = {"inputs_embeds": self.embed(visual, prompt, turns)}
         for _ in range(max_new_tokens):
             with torch.inference_mode():  # not around the yield: the mode would leak into the caller
                 logits = self.llava(**step, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[0, -1]

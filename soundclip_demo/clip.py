@@ -38,6 +38,11 @@ class ClipTower:
         hidden = states[LAYER].float().cpu()
         return hidden[:, 0], hidden[:, 1:]
 
+    def view(self, image: Image.Image) -> Image.Image:
+        """The part of a picture that `look` sees, as large as it sees it."""
+        plain = self.processor([image], return_tensors="np", do_rescale=False, do_normalize=False).pixel_values[0]
+        return Image.fromarray(plain.transpose(1, 2, 0).clip(0, 255).astype("uint8"))
+
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> ClipTower:
     """The tower out of a LLaVA checkpoint; nothing else of its 15 GB is read.

@@ -49,6 +49,7 @@ class Config:
     limits: SoundLimits = SoundLimits()
     embedding_cache: int = 256  # windows whose embeddings are kept in memory
     sound_cache: int = 8  # decoded sounds, up to 115 MB each
+    picture_cache: int = 32  # what the tower saw of a picture: 0.4 MB each, 2.7 in the paper suite
     encoders_kept: int = 6
     four_bit: bool = False
 

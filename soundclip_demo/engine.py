@@ -1,13 +1,13 @@
 """Owns the models and runs a sound through them; knows nothing of web pages.
 
-`run(sound, setting)` yields events in the order matches, map, caption, and the time of each stage. Parts load in
-the background or on first use; one that is missing costs only what it feeds.
+`run(sound, setting)` yields events in the order matches, map, caption, and the time of each stage; `look` says which
+parts of a picture go along with the sound, `ask` has a question answered. Parts load in the background or on first
+use; one that is missing costs only what it feeds.
 """
 
 import threading
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,31 +15,34 @@ import numpy as np
 
 from . import encoders, gallery
 from .audio import Sound, decode, resample
-from .config import MAX_NEW_TOKENS, TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
+from .checks import check
+from .config import TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
 from .errors import UserError
 from .events import (
-    MODES,
+    AnswerPart,
     CaptionPart,
     Event,
     Heard,
     Matches,
     Missing,
     Placed,
+    Relevance,
     Setting,
     Timing,
     Truth,
     WordsFound,
 )
 from .parts import NotReady, Parts
+from .pictures import Picture, Pictures
+from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
+from .stages import Stages
 from .suites import SUITES, protocols
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .projection import Projector
-
-PROMPT_LENGTH = 2000  # characters
 
 
 class Engine:
@@ -51,6 +54,7 @@ class Engine:
         self.gallery = gallery.read(config.gallery, SUITES[config.suite].space(config))
         self._embeddings = Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
         self._sounds = Recent[tuple[str, float], Sound](config.sound_cache)
+        self._pictures = Pictures(config, self.parts.tower, self.load_sound)
 
     def warm(self) -> None:
         """Starts loading everything in the background and returns at once; `status` says so from then on."""
@@ -94,23 +98,66 @@ class Engine:
         return embedding, self._project(embedding, setting)
 
     def look_at(self, path: str | Path) -> tuple["Tensor", "Tensor"]:
-        """CLIP token [D] and patches [P, D] of a picture, or of a video's frame in the middle of the window that
-        would be heard of it (a video without sound: in its own middle)."""
-        from .frames import middle_frame
+        """CLIP token [D] and patches [P, D] of a picture or a video's frame; see `Pictures.look`."""
+        seen = self._pictures.look(path)
+        return seen.token, seen.patches
 
+    def look(self, sound: Sound, setting: Setting, start: float | None = None) -> Relevance:
+        """Which parts of the picture in use (`Setting.picture`) lie nearest to the sound's token.
+
+        Args:
+            start: of the window, in seconds; None takes the loudest.
+
+        Raises:
+            UserError: the setting, the sound or the picture cannot be used.
+            NotReady: a part is missing.
+        """
+        from .captioner import relevance
+
+        self._check(setting)
+        start = self._start(sound, start)
+        clip, picture = self._beside(sound, setting, start)
+        token = self._token(sound, setting, start, Stages())
+        cosines, order = relevance(token, picture.patches)
+        grid = SUITES[self.config.suite].grid
+        return Relevance(clip, picture.view, grid, tuple(cosines.tolist()), tuple(order.tolist()))
+
+    def ask(
+        self,
+        sound: Sound,
+        setting: Setting,
+        question: str,
+        history: Sequence[Exchange] = (),
+        start: float | None = None,
+    ) -> Iterator[Event]:
+        """Yields the growing answer to a question, then the times. Closing the iterator ends it.
+
+        Args:
+            history: what was said so far, beginning with the prompt and its caption; the oldest is left out of what
+                is too long.
+            start: of the window, in seconds; None takes the loudest.
+
+        Raises:
+            UserError: the question, the setting or the sound cannot be used.
+        """
+        self._check(setting)
+        prompt, turns = conversation(history, asked(question))
+        stages = Stages()
         try:
-            sound = self.load_sound(path)
-        except UserError:
-            window = None
-        else:
-            start = sound.loudest()
-            window = (start, start + min(WINDOW_SECONDS, sound.seconds))
-        token, patches = self.parts.tower().look([middle_frame(Path(path), self.config.limits, window)])
-        return token[0], patches[0]
+            visual = self._visual(sound, setting, self._start(sound, start))
+            captioner = self.parts.captioner(setting.protocol)
+        except NotReady as missing:
+            yield Missing("captioner", str(missing))
+            return
+        text = ""
+        for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
+            yield AnswerPart(text)
+        yield AnswerPart(text, done=True)
+        yield Timing(stages.ms)
 
     def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
         """Decodes a file and runs one analysis; see `run`."""
-        stages = _Stages()
+        stages = Stages()
         with stages("decode"):
             sound = self.load_sound(path)
         yield from self.run(sound, setting, start, stages)
@@ -120,7 +167,7 @@ class Engine:
         sound: Sound,
         setting: Setting,
         start: float | None = None,
-        stages: "_Stages | None" = None,
+        stages: Stages | None = None,
         truth: Truth | None = None,
     ) -> Iterator[Event]:
         """Runs one analysis. Closing the iterator ends it, caption included.
@@ -134,28 +181,20 @@ class Engine:
             UserError: the setting or the sound cannot be used.
         """
         self._check(setting)
-        stages = stages or _Stages()
-        if start is not None and not np.isfinite(start):
-            raise UserError("The window must start at a number of seconds.")
-        start = sound.loudest() if start is None else _clamp_start(start, sound)
+        stages = stages or Stages()
+        start = self._start(sound, start)
         yield self._heard(sound, start)
-        try:  # loads what is not there yet, outside the measured stages
-            self._projector(setting)
-            if self._key(sound, setting, start) not in self._embeddings:
-                self.parts.encoder(setting.encoder)
+        try:
+            token = self._token(sound, setting, start, stages)
         except NotReady as missing:
             yield Missing("encoder", str(missing))
             yield Timing(stages.ms)
             return
-        with stages("encode"):
-            embedding = self._embed(sound, setting, start)
-        with stages("project"):
-            token = self._project(embedding, setting)
         matches, placed = self._find(token, setting, truth, stages)
         yield matches
         yield placed
         if setting.caption:
-            yield from self._caption(token, matches, setting, stages)
+            yield from self._caption(sound, setting, start, stages)
         yield Timing(stages.ms)
 
     def run_each(
@@ -176,8 +215,30 @@ class Engine:
 
         return words.search(self, text, top)
 
+    def _start(self, sound: Sound, start: float | None) -> float:
+        """Start of the window in seconds, within the sound; None is its loudest.
+
+        Raises:
+            UserError: not a number.
+        """
+        if start is None:
+            return sound.loudest()
+        if not np.isfinite(start):
+            raise UserError("The window must start at a number of seconds.")
+        return float(np.clip(start, 0.0, max(0.0, sound.seconds - WINDOW_SECONDS)))
+
+    def _token(self, sound: Sound, setting: Setting, start: float, stages: Stages) -> "Tensor":
+        """Token [D] of the window. What is not there yet is loaded first, outside the measured stages."""
+        self._projector(setting)
+        if self._key(sound, setting, start) not in self._embeddings:
+            self.parts.encoder(setting.encoder)
+        with stages("encode"):
+            embedding = self._embed(sound, setting, start)
+        with stages("project"):
+            return self._project(embedding, setting)
+
     def _find(
-        self, token: "Tensor", setting: Setting, truth: Truth | None, stages: "_Stages"
+        self, token: "Tensor", setting: Setting, truth: Truth | None, stages: Stages
     ) -> tuple[Matches, Placed]:
         from . import atlas, matching
 
@@ -190,32 +251,43 @@ class Engine:
         return matches, placed
 
     def _caption(
-        self, token: "Tensor", matches: Matches, setting: Setting, stages: "_Stages"
+        self, sound: Sound, setting: Setting, start: float, stages: Stages
     ) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
         try:
             captioner = self.parts.captioner(setting.protocol)
-            visual = self._visual(token, matches, setting)
+            visual = self._visual(sound, setting, start)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
-        began, text = time.perf_counter(), ""
-        for text in captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature):
-            stages.ms.setdefault("caption_first_token", _ms(began))
+        text = ""
+        writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
+        for text in stages.growing(writing, "caption"):
             yield CaptionPart(text)
-        stages.ms["caption"] = _ms(began)
         yield CaptionPart(text, done=True)
 
-    def _visual(self, token: "Tensor", matches: Matches, setting: Setting) -> "Tensor":
+    def _visual(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
         """The token, then the k most relevant patches of the picture in use: [1 + k, D]."""
         import torch
 
-        if setting.k == 0:
-            return token[None]
         from .captioner import relevant_patches
 
-        _, patches = self.look_at(setting.picture or self.gallery.clip(matches.hits[0].clip).poster)
+        token = self._token(sound, setting, start, Stages())
+        if setting.k == 0:
+            return token[None]
+        patches = self._beside(sound, setting, start)[1].patches
         return torch.cat([token[None], patches[relevant_patches(token, patches, setting.k)]])
+
+    def _beside(self, sound: Sound, setting: Setting, start: float) -> tuple[str | None, Picture]:
+        """The picture in use, and the id of its clip where it is one's frame."""
+        if setting.picture:
+            return None, self._pictures.look(setting.picture)
+        try:
+            token = self._token(sound, replace(setting, mode="projected"), start, Stages())
+        except NotReady:  # where no projector was trained yet, each token looks at its own best match
+            token = self._token(sound, setting, start, Stages())
+        clip = self.gallery.clips[int(self._index().search(token.numpy(), 1).ids[0])]
+        return clip.id, self._pictures.look(clip.poster)
 
     def _embed(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
         """Embedding [d], cached per (sound, window, encoder): switching mode, t, k or prompt encodes nothing."""
@@ -255,27 +327,8 @@ class Engine:
         return Heard(sound.seconds, (start, start + WINDOW_SECONDS), chosen, sound.truncated)
 
     def _check(self, setting: Setting) -> None:
-        """Values come from a browser and can be anything."""
-        known = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
-        if setting.encoder not in known:
-            choice = f"Choose one of {', '.join(known)}." if known else "None is ready yet."
-            raise UserError(f"There is no encoder “{setting.encoder}” here.", choice)
-        if setting.mode not in MODES:
-            raise UserError(f"There is no mode “{setting.mode}”.", f"Choose one of {', '.join(MODES)}.")
-        if not 0.0 <= setting.t <= 1.0:
-            raise UserError("The blend must lie between 0 (raw) and 1 (projected).")
-        if setting.protocol is not None and setting.protocol not in self.protocols():
-            choice = f"Choose one of {', '.join(self.protocols())}."
-            raise UserError(f"There is no protocol “{setting.protocol}” here.", choice)
-        most = SUITES[self.config.suite].patches
-        if not 0 <= setting.k <= most:
-            raise UserError(f"k must lie between 0 and {most} patches.")
-        if not 1 <= setting.top <= 50:
-            raise UserError("Between 1 and 50 matches can be asked for.")
-        if not 0.0 <= setting.temperature <= 10.0:
-            raise UserError("The temperature must lie between 0 and 10.")
-        if not 1 <= setting.max_new_tokens <= MAX_NEW_TOKENS or len(setting.prompt) > PROMPT_LENGTH:
-            raise UserError("The prompt or the wanted caption is too long.", "Please ask in fewer words.")
+        ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
+        check(setting, SUITES[self.config.suite], ready, self.protocols())
 
     def _load_all(self) -> None:
         limit_threads()
@@ -286,24 +339,3 @@ class Engine:
         noise = Sound(np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32), 16_000)
         for _ in self.run(noise, Setting(encoder=encoder, caption=False)):
             pass
-
-
-class _Stages:
-    """Collects milliseconds by stage name."""
-
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.ms[name] = _ms(began)
-
-
-def _clamp_start(start: float, sound: Sound) -> float:
-    return float(np.clip(start, 0.0, max(0.0, sound.seconds - WINDOW_SECONDS)))
-
-
-def _ms(began: float) -> float:
-    return round((time.perf_counter() - began) * 1000, 1)

@@ -4,8 +4,12 @@ The page, the command line and the public API all read these; none of them touch
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .config import DEFAULT_PROMPT, MAX_NEW_TOKENS, TOP_CLIPS
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MODES = ("projected", "raw", "blend")
 PROTOCOLS = ("frozen", "tuned")
@@ -21,7 +25,8 @@ class Setting:
         t: the blend `(1 - t) raw + t projected`; read only in mode `blend`.
         k: how many patches the captioner sees beside the sound; 0 means the sound only.
         picture: path of the visitor's own picture or video whose patches are used;
-            None means the best match's frame.
+            None means the frame of the clip that the projected token finds first, so that one sound's raw and
+            projected tokens look at the same picture.
         protocol: `frozen` asks a LLaVA that never saw a sound, `tuned` the one with an adapter trained on sounds;
             None takes the tuned one where there is one.
         prompt: the question put to LLaVA.
@@ -150,6 +155,33 @@ class CaptionPart:
 
 
 @dataclass(frozen=True)
+class AnswerPart:
+    """The answer to a question so far (not the increment), and whether it is finished."""
+
+    text: str
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """How near each of a picture's P patches lies to a token. The captioner is given the first k of `order`.
+
+    Attributes:
+        clip: whose frame it is; None where the picture is the visitor's own.
+        view: the square of the picture that the CLIP tower looks at.
+        grid: rows and columns of the patches, which divide `view` evenly.
+        cosines: of each patch, in raster order.
+        order: the patches' places in raster order, from the nearest to the farthest.
+    """
+
+    clip: str | None
+    view: "Image.Image"
+    grid: tuple[int, int]
+    cosines: tuple[float, ...]
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Missing:
     """A part of the demo that could not run; the rest went on.
 
@@ -164,9 +196,10 @@ class Missing:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of each stage that ran: decode, encode, project, search, place, caption_first_token, caption."""
+    """Milliseconds of each stage that ran: decode, encode, project, search, place, caption_first_token, caption,
+    answer_first_token, answer."""
 
     ms: dict[str, float] = field(default_factory=dict)
 
 
-Event = Heard | Matches | Placed | CaptionPart | Missing | Timing
+Event = Heard | Matches | Placed | CaptionPart | AnswerPart | Missing | Timing

@@ -8,7 +8,8 @@ from .compare import Row, compare
 from .config import WINDOW_SECONDS, Config
 from .encoders import statuses
 from .engine import Engine
-from .events import CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
+from .events import AnswerPart, CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
+from .questions import Exchange, asked
 
 
 @dataclass(eq=False)
@@ -90,6 +91,29 @@ def gather(engine: Engine, path: str | Path, setting: Setting, start: float | No
 def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
     """The same as plain data, see `Result.plain`."""
     return gather(engine, path, setting, start).plain(engine.config.suite)
+
+
+def answered(engine: Engine, path: str | Path, setting: Setting, question: str) -> dict[str, Any]:
+    """Has a sound captioned, and then a question about it answered, as the page does.
+
+    Returns:
+        what `analyze` gives, with `question` and `answer` (None where a part is missing), and their times in `ms`.
+
+    Raises:
+        UserError: the sound, the setting or the question cannot be used.
+    """
+    asked(question)  # before the caption is written
+    result = analyze(engine, path, setting) | {"question": question, "answer": None}
+    history = [Exchange(setting.prompt, result["caption"])] if result["caption"] else []
+    for event in engine.ask(engine.load_sound(path), setting, question, history):
+        match event:
+            case AnswerPart(text=text):
+                result["answer"] = text
+            case Missing(message=message) if message not in result["missing"]:
+                result["missing"].append(message)
+            case Timing(ms=ms):
+                result["ms"] |= {stage: ms[stage] for stage in ("answer_first_token", "answer")}
+    return result
 
 
 def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:

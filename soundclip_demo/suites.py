@@ -23,7 +23,10 @@ class VisionTower(Protocol):
     """The CLIP tower of a suite."""
 
     def look(self, images: "list[Image.Image]") -> "tuple[Tensor, Tensor]":
-        """N pictures -> tokens [N, D] and patches [N, P, D], float32 in main memory."""
+        """N pictures -> tokens [N, D] and patches [N, P, D] in raster order, float32 in main memory."""
+
+    def view(self, image: "Image.Image") -> "Image.Image":
+        """The square of a picture that `look` sees; the patches divide it evenly."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,21 @@ class Suite:
     """What is shared by all encoders of a suite.
 
     Attributes:
-        patches: P, how many a picture has.
+        grid: rows and columns of a picture's patches.
         language: where LLaVA's words come from, a name in `weights.SOURCES`.
         tower, captioner: loaders; the captioner is the frozen one.
     """
 
     space: Callable[[Config], Space]
-    patches: int
+    grid: tuple[int, int]
     language: str
     tower: Callable[[Fetch, Config], VisionTower]
     captioner: Callable[[Fetch, Config, VisionTower], "Captioner"]
+
+    @property
+    def patches(self) -> int:
+        """P, how many a picture has."""
+        return self.grid[0] * self.grid[1]
 
 
 def device() -> "torch.device":
@@ -120,6 +128,6 @@ def _paper_captioner(fetch: Fetch, config: Config, tower: VisionTower) -> "Capti
 
 
 SUITES = {
-    "compact": Suite(_compact_space, 49, "language", _compact_tower, _compact_captioner),
-    "paper": Suite(_paper_space, 576, "llava-paper", _paper_tower, _paper_captioner),
+    "compact": Suite(_compact_space, (7, 7), "language", _compact_tower, _compact_captioner),
+    "paper": Suite(_paper_space, (24, 24), "llava-paper", _paper_tower, _paper_captioner),
 }

@@ -118,6 +118,11 @@ class EfficientNetLite(PreTrainedModel):
         hidden = self(torch.stack([pixels(image) for image in images])).last_hidden_state
         return hidden[:, 0], hidden[:, 1:]
 
+    @staticmethod
+    def view(image: Image.Image) -> Image.Image:
+        """The part of a picture that `look` sees, as large as it sees it."""
+        return cropped(image)
+
 
 AutoConfig.register("efficientnet_lite", EfficientNetLiteConfig)
 AutoModel.register(EfficientNetLiteConfig, EfficientNetLite)
@@ -136,10 +141,14 @@ def load(weights: Path, statistics: Path | None) -> EfficientNetLite:
 
 
 def pixels(image: Image.Image) -> Tensor:
-    """A picture -> `[3, 224, 224]` in [-1, 1]: short edge to 256, centre crop, as in the tower's training."""
+    """A picture -> `[3, 224, 224]` in [-1, 1]."""
+    return torch.from_numpy((np.asarray(cropped(image), dtype=np.float32) - 127.0) / 128.0).permute(2, 0, 1)
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    """224 x 224 pixels of a picture: short edge to 256, centre crop, as in the tower's training."""
     image = image.convert("RGB")
     scale = RESIZED / min(image.size)
     image = image.resize([max(SIZE, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC)
     left, top = (image.width - SIZE) // 2, (image.height - SIZE) // 2
-    array = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)), dtype=np.float32)
-    return torch.from_numpy((array - 127.0) / 128.0).permute(2, 0, 1)
+    return image.crop((left, top, left + SIZE, top + SIZE))

@@ -16,10 +16,11 @@ from soundclip_demo.config import DEFAULT_PROMPT
 WIDTH = 32  # of the CLIP tower
 IMAGE = "<image>"
 GRID = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
-# the published chat format of a user's turn, for content that has its picture first
+# the published chat format, for content that has its picture first; its "<\\s>" is mended, as it was on the hub later
 CHAT = (
-    "{% for turn in messages %}[INST] {% for part in turn.content %}"
-    "{{ '<image>\n' if part.type == 'image' else part.text }}{% endfor %} [/INST]{% endfor %}"
+    "{% for turn in messages %}{% if turn.role == 'user' %}[INST] {% for part in turn.content %}"
+    "{{ '<image>\n' if part.type == 'image' else part.text }}{% endfor %} [/INST]"
+    "{% else %} {{ turn.content[0].text }}</s> {% endif %}{% endfor %}"
 )
 # the settings of the published preprocessor_config.json
 PREPROCESSOR = {

@@ -119,7 +119,7 @@ class Comparing:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.describing.setting(asked.ticket.setting, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(asked.ticket, protocol, sees, int(k), own, prompt)
             with closing(self.describing.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):

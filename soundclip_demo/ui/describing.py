@@ -55,11 +55,10 @@ class Describing:
             return
         visitor, turns = session(request), self.page.turns
         try:
-            setting = self.setting(ticket.setting, protocol, sees, int(k), own, prompt)
+            setting = self.setting(ticket, protocol, sees, int(k), own, prompt)
             told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
             text, times, early = "", None, False
             if turns.wanted(visitor, ticket.turn):
-                ticket.result.retell(setting)
                 yield [caption.panel("", writing=True), told]
             with closing(self.written(visitor, ticket, setting)) as events:
                 for event in events:
@@ -74,8 +73,6 @@ class Describing:
                             yield [caption.missing(event.message), told]
                             return
             if turns.wanted(visitor, ticket.turn):
-                for event in (CaptionPart(text, True, early), times or Timing()):
-                    ticket.result.add(event)
                 yield [self._panel(ticket, text, times=times, early=early), told]
             elif not turns.at(visitor, ticket.place):  # else the place is the next caption's
                 yield [self._panel(ticket, text, stopped=True), told]
@@ -100,6 +97,8 @@ class Describing:
         """The caption of a ticket as it is written; it ends when the visitor wants it no longer."""
         if not self.page.turns.wanted(visitor, ticket.turn):
             return
+        if ticket.result:
+            ticket.result.retell(setting)
         sound = self.page.engine.load_sound(ticket.chosen.path)
         events = self.page.run(sound, setting, ticket.chosen.start)
         with closing(events):  # closing is what really ends generation
@@ -107,12 +106,14 @@ class Describing:
                 if not self.page.turns.wanted(visitor, ticket.turn):
                     return
                 if isinstance(event, CaptionPart | Timing | Missing):
+                    if ticket.result:
+                        ticket.result.add(event)
                     yield event
 
     def setting(
-        self, setting: Setting, protocol: str, sees: str, k: int, own: str | None, prompt: str
+        self, ticket: Ticket, protocol: str, sees: str, k: int, own: str | None, prompt: str
     ) -> Setting:
-        """The setting with what the visitor chose for captions.
+        """The ticket's setting with what the visitor chose for captions.
 
         Raises:
             UserError: the wanted picture is not there.
@@ -120,7 +121,7 @@ class Describing:
         if sees == texts.SEES_PICTURE and own is None:
             raise UserError(texts.PICTURE_FIRST)
         return replace(
-            setting,
+            ticket.setting,
             caption=True,
             protocol=protocol,
             k=0 if sees == texts.SEES_SOUND else k,

@@ -13,6 +13,7 @@ from ..suites import SUITES
 from ..talk import Talk
 from . import caption, texts
 from .api import add_api
+from .ask import ask_row
 from .card import clip_card
 from .compare import compare_panel
 from .examples import example_buttons, read_examples
@@ -20,6 +21,7 @@ from .finding import beside
 from .handlers import Page
 from .keep import keep_buttons
 from .link import link_button
+from .look import look_panel
 from .map import atlas_map
 from .matches import matches_panel
 from .media import plotly_script
@@ -32,6 +34,7 @@ from .wiring import QUICK, wire
 if TYPE_CHECKING:
     from ..engine import Engine
 
+USUAL_K = 8  # as many patches as the compact LLaVA saw in training
 # The suffixes are for systems that do not count them as sound or video; decoding decides what a file is.
 SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
 
@@ -60,9 +63,11 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
             "sound": sound_inputs(page),
             "setting": setting_inputs(page),
             "sides": columns(),
-            "captions": caption_row(engine),
+            "captions": caption_row(),
+            "ask": ask_row(engine.config.suite),
             "keep": keep_row(page, talk),
         }
+        parts["captions"] |= look_inputs(engine)
         with gr.Row(elem_id="below"):
             parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
@@ -131,16 +136,18 @@ def columns() -> dict[str, dict[str, gr.HTML]]:
     return sides
 
 
-def caption_row(engine: "Engine") -> dict[str, Any]:
-    """What concerns both captions: stop, again, who writes them, and what the writer sees."""
+def caption_row() -> dict[str, Any]:
+    """What concerns both captions: stop, again, who writes them, and what the writer is asked."""
     with gr.Row(elem_id="captions"):
         # caption.css shows the one that is of use. Gradio's own `visible` mounts a button anew at each change, and a
         # quick change back left one without its label.
         stop = gr.Button(texts.STOP, size="sm", variant="stop", elem_id="stop")
         again = gr.Button(texts.AGAIN, size="sm", elem_id="again")
         told = gr.HTML("", apply_default_css=False, elem_id="told")
-        seen = caption_inputs(engine)
-    return seen | {"stop": stop, "again": again, "told": told}
+        with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="sheet", elem_id="caption-settings"):
+            prompt = gr.Textbox(DEFAULT_PROMPT, label=texts.PROMPT, lines=2, max_length=500, elem_id="prompt")
+            reset = gr.Button(texts.PAPER_PROMPT, size="sm")
+    return {"stop": stop, "again": again, "told": told, "prompt": prompt, "reset": reset}
 
 
 def keep_row(page: Page, talk: Talk) -> dict[str, gr.HTML]:
@@ -149,42 +156,34 @@ def keep_row(page: Page, talk: Talk) -> dict[str, gr.HTML]:
         return {"talk": talk_mode(page, talk), "files": keep_buttons(), "link": link_button()}
 
 
-def caption_inputs(engine: "Engine") -> dict[str, Any]:
-    most = SUITES[engine.config.suite].patches
-    with gr.Accordion(texts.CAPTION_SETTINGS, open=False, elem_classes="sheet", elem_id="caption-settings"):
-        there = engine.protocols()
-        protocol = gr.Radio(
-            [(texts.PROTOCOLS[name], name) for name in there],
-            value=there[-1],
-            label=texts.PROTOCOL,
-            info=texts.PROTOCOL_NOTE,
-            elem_id="protocol",
-        )
-        choices = [texts.SEES_SOUND, texts.SEES_MATCH, texts.SEES_PICTURE]
-        sees = gr.Radio(choices, value=texts.SEES_SOUND, label=texts.SEES, elem_id="sees")
-        k = gr.Slider(
-            1, most, 8, step=1, label=texts.PATCHES, info=texts.PATCHES_NOTE, visible=False, buttons=[]
-        )
-        own = gr.File(
-            label=texts.PICTURE,
-            show_label=False,
-            file_types=["image", "video"],
-            height=64,
-            visible=False,
-            elem_classes="drop",
-        )
-        prompt = gr.Textbox(DEFAULT_PROMPT, label=texts.PROMPT, lines=2, max_length=500, elem_id="prompt")
-        reset = gr.Button(texts.PAPER_PROMPT, size="sm")
-    sees.change(
-        lambda sees: [
-            gr.Slider(visible=sees != texts.SEES_SOUND),
-            gr.File(visible=sees == texts.SEES_PICTURE),
-        ],
-        sees,
-        [k, own],
-        **QUICK,
-    )
-    return {"protocol": protocol, "sees": sees, "k": k, "own": own, "prompt": prompt, "reset": reset}
+def look_inputs(engine: "Engine") -> dict[str, Any]:
+    """Which LLaVA writes, what it sees beside the sound, and how near that lies to the tokens."""
+    there, most = engine.protocols(), SUITES[engine.config.suite].patches
+    with gr.Accordion(texts.LOOK, open=False, elem_classes="sheet", elem_id="looking"), gr.Row(elem_id="look-row"):
+        look = look_panel(most)
+        with gr.Column(elem_id="look-choices"):
+            protocol = gr.Radio(
+                [(texts.PROTOCOLS[name], name) for name in there],
+                value=there[-1],
+                label=texts.PROTOCOL,
+                info=texts.PROTOCOL_NOTE,
+                elem_id="protocol",
+            )
+            choices = [texts.SEES_SOUND, texts.SEES_MATCH, texts.SEES_PICTURE]
+            sees = gr.Radio(choices, value=texts.SEES_SOUND, label=texts.SEES, elem_id="sees")
+            own = gr.File(
+                label=texts.PICTURE,
+                show_label=False,
+                file_types=["image", "video"],
+                height=64,
+                visible=False,
+                elem_classes="drop",
+                elem_id="own-picture",
+            )
+            # The visitor moves the panel's slider, which shows what k does while it moves; this one keeps the value.
+            k = gr.Slider(1, most, USUAL_K, step=1, visible="hidden", elem_id="k")
+    sees.change(lambda sees: gr.File(visible=sees == texts.SEES_PICTURE), sees, own, **QUICK)
+    return {"protocol": protocol, "sees": sees, "k": k, "own": own, "look": look}
 
 
 def header() -> str:

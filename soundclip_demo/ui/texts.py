@@ -49,12 +49,8 @@ SEES = "The caption model sees"
 SEES_SOUND = "the sound only"
 SEES_MATCH = "the sound + patches of the best match"
 SEES_PICTURE = "the sound + patches of your picture"
-PATCHES = "Patches k"
-PATCHES_NOTE = "The parts of the picture that lie nearest to the sound token."
 PICTURE = "Picture or video"
-PICTURE_FIRST = (
-    "Add a picture or a video under caption settings, or let the model see the best match instead."
-)
+PICTURE_FIRST = "Add a picture or a video first, or let the model see the best match instead."
 PROMPT = "Prompt"
 PAPER_PROMPT = "Use the paper's prompt"
 
@@ -72,10 +68,61 @@ NAMES = {True: "names what sounds", False: "misses what sounds"}
 MARKS = "<mark>Marked</mark> words name what truly sounds ({category})."
 SEEN_SOUND = "the sound token only"
 SEEN_PATCHES = "the sound token and {k} patches of {source}"
-SEEN_MATCH_FRAME = "the best match"
+SEEN_MATCH_FRAME = "the projected token's best match"
 SEEN_OWN_PICTURE = "your picture"
 STOP = "Stop"
 AGAIN = "Describe again"
+
+LOOK = "What the model looks at"
+LOOK_NOTE = (
+    "Each square is a patch of one frame, coloured by its cosine to the token; one scale serves both columns. The k "
+    "nearest patches, outlined, go to the caption model beside the sound. A patch also knows something of its "
+    "surroundings."
+)
+LOOK_AT = {
+    "clip": "The frame of the projected token's best match ({category}), under both tokens",
+    "picture": "Your picture, under both tokens",
+}
+LOOK_K = "Patches beside the sound:"
+LOOK_VEIL = "Strength of the heat map"
+LOOK_EVERY = "all {k}"
+LOOK_WORDS = {
+    "empty": "Give a sound first; then the frame of its best match is shown here.",
+    "only": "sound only",
+    "count": "{k} of {of}",
+    "none": "No patch goes along. The nearest lies {place} (cosine {nearest}; mean {mean}).",
+    "kept": "{k} patches, {place} (nearest {nearest}; mean {mean}).",
+    "all": "The whole frame goes along (nearest {nearest}; mean {mean}).",
+    "both": "mostly {one} and {other}",
+    "spread": "spread over the frame",
+    "places": [
+        "at the top left",
+        "at the top",
+        "at the top right",
+        "on the left",
+        "in the centre",
+        "on the right",
+        "at the bottom left",
+        "at the bottom",
+        "at the bottom right",
+    ],
+}
+
+QUESTION = "Ask about the sound"
+QUESTION_HINT = "For instance: What is making this sound?"
+ASK = "Ask"
+ASK_STOP = "Stop answering"
+ASK_WHICH = "Whose token answers"
+ASK_SIDES = {"raw": "left column (raw)", "projected": "right column"}
+ASK_LOG = "Questions and answers"
+ASK_NO_SOUND = "Give a sound first; then you can ask about it."
+ASK_WAITING = "Waiting for the caption model…"
+ASK_STOPPED = "Stopped."
+ASK_NOTHING = "The model answered nothing."
+ASK_NOTE = {
+    "compact": "The LLaVA of the captions answers: a language model of 135 M parameters, often wrong.",
+    "paper": "The LLaVA of the captions answers: LLaVA-1.6-Mistral-7B, sometimes wrong.",
+}
 
 COMPARE = "Compare"
 COMPARE_RUN = "Compare all encoders"
@@ -301,6 +348,8 @@ STAGES = {
     "place": "place",
     "caption_first_token": "first word",
     "caption": "caption",
+    "answer_first_token": "first word",
+    "answer": "answer",
 }
 
 
@@ -507,3 +556,13 @@ def link_unknown(names: list[str]) -> str:
 
 def kept(name: str) -> str:
     return KEPT.format(name=name)
+
+
+def looked_at(category: str) -> str:
+    """Which picture the heat maps lie on; no category: the visitor's own."""
+    return LOOK_AT["clip"].format(category=category) if category else LOOK_AT["picture"]
+
+
+def asked_of(encoder: str, setting: Setting) -> str:
+    """Whose token was asked."""
+    return f"{encoder}, {side(setting)[0].lower()}"

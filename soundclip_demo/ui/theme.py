@@ -9,12 +9,11 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 HERE = Path(__file__).parent
-STYLES = tuple(
-    f"{name}.css"
-    for name in (
-        "page", "sound", "setting", "matches", "caption", "map", "compare", "tradeoff", "card", "sharing", "talk",
-    )
+SHEETS = (
+    "page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff", "card", "sharing",
+    "talk",
 )
+STYLES = tuple(f"{name}.css" for name in SHEETS)
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 

@@ -3,7 +3,8 @@
 Gradio can cancel an event from the browser, but a cancelled caption may still be waiting in the queue, or
 be cancelled before the browser knows its id. Here the server decides: every new sound, setting or prompt
 opens a new turn at its place, Stop ends it, and a caption ends at its next word once its turn is over. A visitor
-has captions written in the two columns, one after the other, or in a row of the comparison.
+has captions written in the two columns and a question answered, one after the other, or a caption in a row of the
+comparison.
 """
 
 import threading
@@ -12,6 +13,7 @@ from collections import OrderedDict
 MOST_SESSIONS = 2000
 SIDES = ("raw", "projected")  # the columns; the second also holds blends
 ROW = "row"
+ASK = "ask"
 
 
 class Turns:

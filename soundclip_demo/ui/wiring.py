@@ -6,12 +6,14 @@ import gradio as gr
 
 from ..config import DEFAULT_PROMPT
 from ..talk import Talk
+from .asking import Asking
 from .choosing import Choosing
 from .comparing import Comparing
 from .describing import Describing
 from .finding import Finding
 from .handlers import TICK, Page
 from .keep import Keeping
+from .looking import Looking
 from .sharing import Sharing
 from .talk import Presenting
 from .turns import SIDES
@@ -35,7 +37,10 @@ def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any], talk: Talk) -> No
     if "measured" in parts:
         listen_measured(blocks, page, moved, setting, captions["protocol"], parts["measured"])
     listen_setting(Finding(page), parts, moved, tickets)
-    listen_captions(describing, tickets, parts["sides"], captions)
+    looking = Looking(page)
+    listen_captions(describing, looking, tickets, parts["sides"], captions)
+    listen_look(looking, tickets, captions, parts["problem"])
+    listen_questions(Asking(page, describing), sound["chosen"], tickets, captions, parts["ask"])
     listen_sharing(Sharing(page, choosing), parts, moved)
     listen_talk(Presenting(page, choosing, talk), parts, moved)
     keep = parts["keep"]["files"]
@@ -73,21 +78,22 @@ def listen_setting(finding: Finding, parts: dict[str, Any], moved: gr.State, tic
 
 
 def listen_captions(
-    describing: Describing, tickets: list[gr.State], sides: dict[str, Any], captions: dict[str, Any]
+    describing: Describing, looking: Looking, tickets: list[gr.State], sides: dict[str, Any], captions: dict[str, Any]
 ) -> None:
     """A new ticket starts a column's caption; asking again or changing what the model sees makes new tickets."""
     words = [sides[side]["words"] for side in SIDES]
     for ticket, place in zip(tickets, words, strict=True):
         given = [ticket, *caption_choices(captions)]
         ticket.change(describing.describe, given, [place, captions["told"]], **CAPTIONS)
+    kept = captions["look"].keep(looking.keep, captions["sees"], [captions["sees"], captions["k"]], **CHANGES_STATE)
     reset = captions["reset"].click(lambda: DEFAULT_PROMPT, None, captions["prompt"], **QUICK)
-    reset.then(describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
+    for changed in (reset, kept):
+        changed.then(describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
     asked = [
         captions["again"].click,
         captions["prompt"].submit,
         captions["protocol"].change,  # a point of the trade-off brings its protocol along
         captions["sees"].input,
-        captions["k"].release,
         captions["own"].upload,
     ]
     gr.on(asked, describing.renew, tickets, [*tickets, *words], **CHANGES_STATE)
@@ -120,6 +126,25 @@ def listen_talk(presenting: Presenting, parts: dict[str, Any], moved: gr.State) 
     outputs = [*setting, parts["sound"]["chosen"], parts["problem"], moved]
     one_by_one = CHANGES_STATE | {"concurrency_id": "go", "concurrency_limit": 1, "trigger_mode": "multiple"}
     parts["keep"]["talk"].go(presenting.go, None, outputs, **one_by_one)
+
+
+def listen_look(looking: Looking, tickets: list[gr.State], captions: dict[str, Any], problem: gr.HTML) -> None:
+    """The heat maps follow both tokens and what the caption model sees; their slider says how much it sees."""
+    sees, k, own, look = (captions[name] for name in ("sees", "k", "own", "look"))
+    changes = [*(ticket.change for ticket in tickets), sees.change, k.change, own.upload]
+    gr.on(changes, looking.look, [*tickets, sees, k, own], [look, problem], concurrency_limit=2, **HEAVY)
+
+
+def listen_questions(
+    asking: Asking, chosen: gr.State, tickets: list[gr.State], captions: dict[str, Any], row: dict[str, Any]
+) -> None:
+    """A question waits behind the captions of its tokens; another sound ends it and empties the log."""
+    question, items, answers, field = gr.State(None), gr.State(None), row["answers"], row["question"]
+    given = [field, row["which"], items, *tickets, *caption_choices(captions)]
+    gr.on([row["ask"].click, field.submit], asking.open, given, [question, items, answers, field], **CHANGES_STATE)
+    question.change(asking.answer, question, answers, **CAPTIONS)
+    row["stop"].click(asking.stop, items, answers, **QUICK)
+    chosen.change(asking.reset, items, [items, answers], **QUICK)
 
 
 def listen_compare(

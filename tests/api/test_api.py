@@ -1,4 +1,4 @@
-"""The three public endpoints, called as a stranger's script would call them."""
+"""The four public endpoints, called as a stranger's script would call them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +14,9 @@ def analyze(client, sound: Path, **settings) -> dict:
     return client.predict(sound=handle_file(sound), api_name="/analyze", **({"caption": False} | settings))
 
 
-def test_only_three_endpoints_are_public_typed_and_documented(client) -> None:
+def test_only_four_endpoints_are_public_typed_and_documented(client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/analyze", "/compare", "/encoders"}
+    assert set(endpoints) == {"/analyze", "/ask", "/compare", "/encoders"}
     parameters = {row["parameter_name"]: row for row in endpoints["/analyze"]["parameters"]}
     assert list(parameters) == ["sound", "encoder", "mode", "blend", "top", "caption"]
     assert parameters["sound"]["python_type"]["type"] == "filepath"
@@ -43,6 +43,25 @@ def test_analyze_gives_the_command_lines_json(client, sound: Path) -> None:
     assert result["caption"] is None
     assert result["sound"]["window"][1] - result["sound"]["window"][0] == pytest.approx(3.0)
     assert {"decode", "encode", "project", "search", "place"} <= result["ms"].keys()
+
+
+def test_ask_answers_after_the_caption(client, sound: Path) -> None:
+    result = client.predict(handle_file(sound), "What is making this sound?", api_name="/ask")
+    assert result.keys() >= KEYS | {"question", "answer"}
+    assert result["question"] == "What is making this sound?"
+    assert result["caption"]
+    assert result["answer"]
+    assert result["ms"]["answer"] >= result["ms"]["answer_first_token"] > 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"question": ""}, {"question": "x" * 301}, {"encoder": "nobody"}, {"protocol": "molten"}], ids=str
+)
+def test_ask_refuses_in_words(client, sound: Path, wrong: dict) -> None:
+    with pytest.raises(Exception) as refused:
+        client.predict(sound=handle_file(sound), api_name="/ask", **({"question": "What is it?"} | wrong))
+    assert "Traceback" not in str(refused.value)
+    assert str(refused.value).strip()
 
 
 def test_compare_hears_with_every_encoder(client, sound: Path) -> None:

@@ -15,7 +15,7 @@ def test_the_frozen_llava_writes_another_caption(page, beeps) -> None:
     expect(note).to_contain_text(", tuned, ", timeout=SLOW)
     expect(again(page)).to_be_visible(timeout=SLOW)
     tuned = caption(page, "raw").inner_text()
-    page.get_by_role("button", name=texts.CAPTION_SETTINGS).click()
+    page.get_by_role("button", name=texts.LOOK).click()
     page.get_by_role("radio", name=texts.PROTOCOLS["frozen"]).check()
     expect(note).to_contain_text(", frozen, ", timeout=SLOW)
     page.wait_for_function(  # a few words are enough: the frozen one goes on for hundreds

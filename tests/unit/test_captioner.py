@@ -66,7 +66,7 @@ def test_of_equal_patches_the_first_are_taken() -> None:
 def test_the_template_in_three_parts() -> None:
     assert SMOLLM2.halves() == ("<|im_start|>user\n", "\n", "<|im_end|>\n<|im_start|>assistant\n")
     with pytest.raises(ValueError, match="unpack"):
-        Template(f"no image {PROMPT}").halves()
+        Template(f"no image {PROMPT}", "").halves()
 
 
 @torch.inference_mode()
