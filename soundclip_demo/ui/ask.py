@@ -12,7 +12,7 @@ from . import texts
 from .turns import SIDES
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     """A question and how far its answer is.
 

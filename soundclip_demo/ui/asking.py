@@ -28,9 +28,10 @@ log = logging.getLogger(__name__)
 MOST_ITEMS = 20  # older ones leave the page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Question:
-    """The right to one answer: which item of the log, and about what."""
+    """The right to one answer: which item of the log, and about what. Each is its own: the same question asked twice
+    is a change, which is what Gradio hashes it for."""
 
     item: Item
     items: list[Item]
