@@ -179,12 +179,13 @@ TRADEOFF_KEY = {
     "current": "your setting",
     "native": "native: found in the encoder's own space, no caption",
 }
-MEASURED_TABLE = "All numbers of this picture as a table"
+MEASURED_TABLE = "All numbers as a table"
 MEASURED_ALL = "All {n} recordings"
 MEASURED_SWEEP = "The recordings in the picture: found on {found}, captions of {told}"
 MEASURED_SETTING = "Setting"
+PICTURE_NOTE = "Crosses are 95 % intervals; the frontier goes by the means alone."
 MEASURED_SWEPT = "The picture's captions are of {told} of these recordings, the same ones for every point."
-NO_CAPTIONS = "No captions have been measured yet, so there is no picture of the trade-off."
+NO_CAPTIONS = "Captions of a frozen or a tuned LLaVA have not been measured yet, so there is no picture of the trade-off."
 # What the script writes; what is in braces it fills in.
 READING = {
     "blend": "blend {t}",
@@ -398,7 +399,7 @@ def measured_on(recordings: int, gallery: int) -> str:
     where = f", in a gallery of {gallery} clips" if gallery else ""
     return (
         f"Measured by this project on {some} that nothing was trained on{where}. These are not the paper's figures: "
-        "models, data and gallery differ. Crosses are 95 % intervals; the frontier goes by the means alone."
+        "models, data and gallery differ."
     )
 
 

@@ -176,7 +176,10 @@ def frontier(measured: Tradeoff, x: str, protocol: str, y: str, titles: dict[str
 
 def on(measured: Tradeoff) -> str:
     """What was measured, and on what."""
-    return f"{texts.measured_on(measured.recordings, measured.gallery)} {swept(measured, texts.MEASURED_SWEPT)}"
+    about = [texts.measured_on(measured.recordings, measured.gallery)]
+    if measured.protocols:
+        about += [texts.PICTURE_NOTE, swept(measured, texts.MEASURED_SWEPT)]
+    return " ".join(filter(None, about))
 
 
 def swept(measured: Tradeoff, text: str) -> str:
