@@ -46,7 +46,7 @@ def clip_card(gallery: "Gallery") -> gr.HTML:
 
 def asked_for(gallery: "Gallery", clip: Any) -> str:
     """The card of one clip; empty where there is none, since the browser may ask for anything."""
-    known = gallery.find(clip) if isinstance(clip, str) else None
+    known = gallery.find(clip)
     return body(known) if known else ""
 
 

@@ -122,6 +122,9 @@ box.addEventListener('keydown', (event) => {
   KEYS[event.key]();
 });
 find('.map-close').addEventListener('click', close);
+find('.map-about').addEventListener('click', () => {
+  document.dispatchEvent(new CustomEvent('soundclip:card-open', { detail: player.dataset.clip }));
+});
 element.addEventListener('keydown', (event) => event.key === 'Escape' && escaped(event));
 document.addEventListener('soundclip:card', (event) => {
   ringed = event.detail;

@@ -37,7 +37,7 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
     def about(clip: object) -> dict[str, str]:
         """What is shown of one clip, asked for when it is pointed at or opened; nothing for one that is not there."""
         known = gallery.find(clip)
-        return told(gallery, known) | {"licence": known.licence, "attribution": known.attribution} if known else {}
+        return told(gallery, known) if known else {}
 
     def listed(category: object) -> list[list[str]]:
         """[id, caption] of a category's clips."""

@@ -112,16 +112,7 @@ async function open(index) {
   player.querySelector('p span').textContent = caption;
   player.hidden = false;
   video.play().catch(() => {}); // the controls are there for a browser that wants a second press
-  showCredit(id);
-}
-
-async function showCredit(id) {
-  const [summary, text] = player.querySelectorAll('.licence summary, .licence span');
-  summary.textContent = text.textContent = '';
-  const { licence, attribution } = await server.about(id); // too long to come with the points
-  if (hovered !== id) return;
-  summary.textContent = licence;
-  text.textContent = attribution;
+  player.dataset.clip = id;
 }
 
 function close() {

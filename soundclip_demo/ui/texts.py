@@ -220,6 +220,7 @@ PAPER_TABLE = "Published figures, raw to projected"
 PAPER_REMARK = "{encoders}, {metric}: {remark}."
 WITHDRAWN = "The authors have since withdrawn:"
 
+CARD_ABOUT = "About this clip"
 MAP_WORDS = {
     "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
     "hear.",
@@ -237,6 +238,7 @@ MAP_WORDS = {
     "find": "Find",
     "clear_words": "Clear",
     "player": "Clip",
+    "about": CARD_ABOUT,
     "close": "Close",
     "list": "All clips as a list",
 }
@@ -268,7 +270,6 @@ STILL = {
 HEAR = "Hear clip {rank}: {category}"
 CLIP_SOUND = "Sound of a {category} clip"
 
-CARD_ABOUT = "About this clip"
 CARD_CLOSE = "Close"
 CARD_QUERY = "Use this clip's sound"
 CARD_FAILED = "This clip could not be shown. Please try again."

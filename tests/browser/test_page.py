@@ -307,6 +307,11 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     player = page.get_by_role("dialog", name="Clip")
     expect(player).to_be_visible()
     assert page.evaluate("!document.querySelector('.map-player video').muted")
+    player.get_by_role("button", name=texts.CARD_ABOUT).click()
+    card = page.locator("dialog.clip-card")
+    expect(card.get_by_role("heading", level=2)).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
     page.keyboard.press("Escape")
     expect(player).to_be_hidden()
     x, y = page.evaluate(  # in one go: the overlay is redrawn whenever something is pointed at
@@ -319,6 +324,17 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     page.mouse.click(x, y)
     expect(player).to_be_visible()
     assert first in clips(page)
+
+
+def test_a_clips_own_sound_becomes_the_query(page, beeps: Path) -> None:
+    give(page, beeps)
+    clips(page)
+    page.locator("#projected .more").first.click()
+    page.get_by_role("button", name=texts.CARD_QUERY).click()
+    expect(page.locator("dialog.clip-card")).to_be_hidden()
+    name = texts.CLIP_SOUND.partition("{")[0]
+    expect(page.locator("#wave .wave-name")).to_contain_text(name, timeout=SLOW)
+    expect(page.locator("#projected .right")).not_to_be_empty(timeout=SLOW)  # which clip is right is known
 
 
 def test_one_clip_is_heard_at_a_time(page, beeps: Path) -> None:

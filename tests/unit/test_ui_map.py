@@ -77,8 +77,6 @@ def test_clips_are_told_of_one_by_one() -> None:
         "caption": EVIL,
         "video": "videos/a.mp4",
         "poster": "posters/a%20b.jpg",
-        "licence": "CC0-1.0",
-        "attribution": "by somebody",
     }
     for anything in ("../clip-1", None, 5, ["clip-1"], {"a": 1}):
         assert shown.about(anything) == {}
