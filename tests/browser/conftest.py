@@ -19,6 +19,7 @@ from soundclip_demo.config import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api")
 START_SECONDS = 90
+playwright.expect.set_options(timeout=20_000)  # ms; what says nothing else may still wait for a busy machine
 RATE = 16_000
 
 

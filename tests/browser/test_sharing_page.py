@@ -28,6 +28,7 @@ def dog(browser, url: str):
     """A visitor who opened the address of a blend."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
+    page.set_default_timeout(SLOW)
     page.goto(f"{url}?encoder=whisper&t=0.5&k=8&sound=dog")
     expect(page.locator("#projected .card[data-clip]")).to_have_count(5, timeout=SLOW)
     yield page

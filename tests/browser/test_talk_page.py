@@ -14,6 +14,7 @@ SLOW = 300_000  # ms
 def open_talk(browser, url: str, width: int = 1440, height: int = 900, scheme: str = "light"):
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
+    page.set_default_timeout(SLOW)
     page.goto(f"{url}?talk=1")
     expect(page.locator("#projected .card[data-clip]")).to_have_count(5, timeout=SLOW)
     return page
@@ -100,7 +101,7 @@ def test_help_notes_and_leaving(talk) -> None:
     expect(talk.locator("#header")).to_be_visible()
     expect(talk.locator(".talk-head")).to_be_hidden()
     assert "talk=" not in talk.url
-    talk.get_by_role("button", name=texts.TALK_MODE).click()
+    talk.get_by_role("button", name=texts.TALK_MODE).press("Enter")
     expect(title(talk)).to_be_visible()
     assert "talk=1" in talk.url
 
