@@ -64,15 +64,15 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
             "setting": setting_inputs(page),
             "sides": columns(),
             "captions": caption_row(),
-            "ask": ask_row(engine.config.suite),
-            "keep": keep_row(page, talk),
         }
-        parts["captions"] |= look_inputs(engine)
         with gr.Row(elem_id="below"):
             parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
                 parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
+        parts["captions"] |= look_inputs(engine)
+        parts["ask"] = ask_row(engine.config.suite)
         parts["table"] = compare_panel()
+        parts["keep"] = keep_row(page, talk)
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
         wire(blocks, page, parts, talk)
