@@ -185,7 +185,7 @@ MEASURED_SWEEP = "The recordings in the picture: found on {found}, captions of {
 MEASURED_SETTING = "Setting"
 PICTURE_NOTE = "Crosses are 95 % intervals; the frontier goes by the means alone."
 MEASURED_SWEPT = "The picture's captions are of {told} of these recordings, the same ones for every point."
-NO_CAPTIONS = "Captions of a frozen or a tuned LLaVA have not been measured yet, so there is no picture of the trade-off."
+NO_CAPTIONS = "No captions of a frozen or tuned LLaVA have been measured yet, so there is no picture of the trade-off."
 # What the script writes; what is in braces it fills in.
 READING = {
     "blend": "blend {t}",
