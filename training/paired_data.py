@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .ave2 import HIGHEST
+from soundclip_demo.alignment import HIGHEST
+
 from .processes import Processes
 from .rows import PICTURES, Rows
 
