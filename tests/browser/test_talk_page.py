@@ -153,7 +153,7 @@ def test_a_rehearsed_caption_says_so(talk) -> None:
 def test_it_is_one_slide(browser, talk_url: str, width: int, height: int, scheme: str) -> None:
     page = open_talk(browser, talk_url, width, height, scheme)
     expect(page.locator("#map .map-box")).to_be_visible()
-    for hidden in ("#header", "#sound", "#setting", "#captions", "#keep", "#link", "#about"):
+    for hidden in ("#header", "#sound", "#setting", "#captions", "#looking", "#ask", "#keep", "#link", "#about"):
         expect(page.locator(hidden)).to_be_hidden()
     for shown in ("#raw", "#projected", "#map", "#measured", "#talk h1"):
         box = page.locator(shown).bounding_box()
