@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from soundclip_demo.config import THREADS
+from soundclip_demo.parts import NotReady
+from soundclip_demo.weights import WeightsError
 
 from .clip_features import Task, Work, Worker
 from .processes import end_with_parent
@@ -44,6 +46,9 @@ def by_ray(work: Work, tasks: list[Task], processes: int | None = None) -> Itera
 
     Args:
         processes: how many actors; None for one a GPU of the cluster, or one a core where it has no GPUs.
+
+    Raises:
+        ValueError: Ray is not installed, or a shard could not be computed.
     """
     try:
         import ray
@@ -65,6 +70,8 @@ def by_ray(work: Work, tasks: list[Task], processes: int | None = None) -> Itera
         num_gpus=1 if gpus else None,
     )
     for row in done.iter_rows():
+        if row["failure"]:
+            raise ValueError(row["failure"])
         problems = {int(at): why for at, why in json.loads(row["problems"]).items()}
         yield by_number[int(row["number"])], problems
 
@@ -77,8 +84,12 @@ class RayWorker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list]:
         (number,), (first,), (files,) = batch["number"], batch["first"], batch["files"]
-        problems = self._worker(Task(int(number), int(first), tuple(map(str, files))))
-        return {"number": [int(number)], "problems": [json.dumps(problems)]}
+        problems, failure = {}, ""
+        try:
+            problems = self._worker(Task(int(number), int(first), tuple(map(str, files))))
+        except (OSError, ValueError, NotReady, WeightsError) as error:  # Ray would bury it in a page of its own
+            failure = str(error)
+        return {"number": [int(number)], "problems": [json.dumps(problems)], "failure": [failure]}
 
 
 ENGINES: dict[str, Engine] = {"local": local, "ray": by_ray}

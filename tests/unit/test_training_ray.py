@@ -26,10 +26,21 @@ def cluster(workspace: toy.Workspace) -> Iterator[None]:
         patch.setenv("SOUNDCLIP_CACHE", str(workspace.cache))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        patch.setenv("RAY_raylet_start_wait_time_s", "300")
-        ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 << 20)
+        started()
         yield
         ray.shutdown()
+
+
+def started(tries: int = 4) -> None:
+    """A busy machine may need longer than the 30 s that Ray waits for itself."""
+    for left in reversed(range(tries)):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 << 20)
+            return
+        except Exception:  # of no kind of its own
+            ray.shutdown()
+            if not left:
+                raise
 
 
 def test_a_cluster_gives_what_processes_give(
@@ -63,4 +74,4 @@ def test_a_problem_of_a_cluster_is_said(
             (broken / file.name).write_bytes(file.read_bytes() if "wav2clip" not in file.name else b"torn")
     given = command(gallery, tmp_path / "out", toy.replace(workspace, checkpoints=broken), "--engine", "ray")
     assert main(given) == 1
-    assert "error: " in capsys.readouterr().err
+    assert "error: Wav2CLIP (compact retrain) is not available" in capsys.readouterr().err
