@@ -102,6 +102,7 @@ function frame(column, now, scale) {
   heat(canvas, column.cosines, now.grid, scale);
   const svg = document.createElementNS(NS, 'svg');
   svg.setAttribute('viewBox', `0 0 ${now.grid[1]} ${now.grid[0]}`);
+  svg.setAttribute('aria-hidden', 'true'); // the frame says what it shows
   for (const kind of ['under', 'over']) {
     const path = document.createElementNS(NS, 'path');
     path.setAttribute('class', kind);
