@@ -120,7 +120,9 @@ ASK_WAITING = "Waiting for the caption model…"
 ASK_STOPPED = "Stopped."
 ASK_NOTHING = "The model answered nothing."
 ASK_NOTE = {
-    "compact": "The LLaVA of the captions answers: a language model of 135 M parameters, often wrong.",
+    "compact": "The LLaVA of the captions answers: a language model of 135 M parameters, often wrong. Measured on 20 "
+    "sounds: the tuned one mostly repeats its caption, whatever is asked; of the frozen one's answers 22 % name what "
+    "sounds, by chance 0.3 %.",
     "paper": "The LLaVA of the captions answers: LLaVA-1.6-Mistral-7B, sometimes wrong.",
 }
 
