@@ -75,8 +75,8 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
         parts["keep"] = keep_row(page, talk)
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
+        add_api(engine)  # first, so that no event of the page takes one of its names
         wire(blocks, page, parts, talk)
-        add_api(engine)
     if talk.steps:
         rehearse(page, talk)
     return blocks.queue(max_size=20, default_concurrency_limit=2)

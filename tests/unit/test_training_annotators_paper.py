@@ -146,7 +146,7 @@ def test_the_scorer_reads_the_two_texts_only(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(annotators_paper, "_fetch", lambda name: tmp_path)
     monkeypatch.setattr(annotators_paper, "Mistral", lambda folder: lambda asked: questions.append(asked) or "no")
     made = annotators.of("paper", names)
-    found = made.scorer()("A dog.", "A bark.", Clip("a", tmp_path / "there is no clip here.mp4"))
+    found = made.scorer()("A dog.", "A bark.", Clip("a", tmp_path / "there is no clip here.mp4", "a", "test"))
     assert (made.kind, found.attempts, found.alignment) == ("paper", TRIES, None)
     assert {(question.seen, question.heard) for question in questions} == {("A dog.", "A bark.")}
 
