@@ -72,6 +72,7 @@ def test_stop_ends_an_answer(unhurried_page, beeps: Path) -> None:
     page.get_by_role("button", name=texts.ASK_STOP).click()
     expect(answer).to_contain_text(texts.ASK_STOPPED, timeout=SLOW)
     expect(page.get_by_role("button", name=texts.ASK, exact=True)).to_be_visible()
+    page.wait_for_timeout(2000)  # a word that was under way may still be drawn
     text = answer.inner_text()
     page.wait_for_timeout(2000)
     assert answer.inner_text() == text
