@@ -21,7 +21,7 @@ TEMPLATE = f"""
   <p class="look-of"></p>
   <div class="look-frames"></div>
   <div class="look-controls">
-    <div><label>{escape(texts.LOOK_K)} <output class="look-count"></output>
+    <div><label>{escape(texts.LOOK_K)} <span class="look-count"></span>
       <input type="range" class="look-k" min="0" step="1"></label>
       <div class="look-marks"></div></div>
     <div><label>{escape(texts.LOOK_VEIL)}
