@@ -85,6 +85,5 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     evaluate.save(results, args.out)
-    for shown in (report.summary(results), *report.tables(results)):
-        print(shown)
+    print(report.page(results))
     return 0

@@ -169,7 +169,7 @@ def train_llava(folders: Folders, config: llava.Config, unfinished: Path) -> Non
 
 
 def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path) -> None:
-    """Measures on the test split, writes `results/compact.json` and prints the tables."""
+    """Measures on the test split; `results/compact.json`, its tables beside it, and printed."""
     config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
     gallery, models, data = folders.gallery(), load_models(folders), folders.features()
     opened = {name: load_encoder(name, config).joint for name in ENCODERS}
@@ -186,9 +186,9 @@ def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path
     projectors = {name: trained for name, (_, trained) in models.items()}
     results = evaluate.measure(held, projectors, captions, told, Lines(unfinished / "measured.jsonl"))
     evaluate.save(results, folders.assets / "results" / "compact.json")
+    whole.write(folders.assets / "results" / "README.md", report.page(results))
     cards.write(folders.checkpoints, results)
-    for shown in (report.summary(results), *report.tables(results)):
-        print(shown)
+    print(report.page(results))
 
 
 def make_reference(folders: Folders, _: None, unfinished: Path) -> None:

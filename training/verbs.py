@@ -79,7 +79,9 @@ STEPS = {
         ),
     ),
     "evaluate": Step(
-        steps.run_evaluation, evaluate.Config, ("assets/results/compact.json", "assets/checkpoints/README.md")
+        steps.run_evaluation,
+        evaluate.Config,
+        ("assets/results/compact.json", "assets/results/README.md", "assets/checkpoints/README.md"),
     ),
     "reference": Step(steps.make_reference, None, (f"assets/checkpoints/{reference.FILE}",)),
 }
@@ -167,6 +169,7 @@ def _hash(*parts: object) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that all of them have."""
+    parser.add_argument("--suite", choices=(SUITE,), default=SUITE, help="the one that a corpus makes")
     parser.add_argument("--corpus", type=Path, required=True, help="folder with sounds.csv and pictures.csv")
     parser.add_argument("--work", type=Path, default=default_cache() / "training", help="features and manifests")
     parser.add_argument("--assets", type=Path, default=ROOT / "assets", help="what is read and written")

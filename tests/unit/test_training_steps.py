@@ -154,8 +154,16 @@ def test_results_are_of_held_out_recordings(folders: steps.Folders) -> None:
     groups = len(results["groups"])
     assert len(results["frontier"]) == len(ENCODERS) * len(PROTOCOLS) * groups
     assert all(row["shares"] for row in results["frontier"])
-    table = report.summary(results)
-    assert table.count("| whisperclip |") == 3 * len(results["groups"])
+
+
+def test_tables_stand_beside_the_results(folders: steps.Folders) -> None:
+    results = json.loads((folders.assets / "results" / "compact.json").read_text())
+    said = (folders.assets / "results" / "README.md").read_text()
+    assert said == report.page(results)
+    for group in results["groups"]:
+        table = report.summary_table(results, group)
+        assert table.count("| whisperclip |") == 3
+        assert f"## {table}" in said
 
 
 def test_checkpoints_say_what_they_are(folders: steps.Folders) -> None:
