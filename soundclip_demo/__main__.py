@@ -110,6 +110,14 @@ def _gallery_build(args: argparse.Namespace) -> None:
     print(json.dumps({"gallery": str(args.out), "clips": count}))
 
 
+def _gallery_index(args: argparse.Namespace) -> None:
+    from .search_large import build
+
+    limit_threads()
+    build(args.folder)
+    print(json.dumps({"gallery": str(args.folder)}))
+
+
 def _encoders(args: argparse.Namespace) -> None:
     from .results import encoder_table
 
@@ -203,6 +211,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
     build.add_argument("--annotations", type=Path, help="alignment scores: lines of `python -m training annotate`")
     build.set_defaults(run=_gallery_build)
+    index = gallery.add_parser("index", help="make search quick in a gallery of many clips")
+    index.add_argument("folder", type=Path, help="the gallery")
+    index.set_defaults(run=_gallery_index)
 
     listing = verbs.add_parser("encoders", parents=[suite], help="every encoder in both suites: ready or why not")
     listing.add_argument("--json", action="store_true")

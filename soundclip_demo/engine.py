@@ -186,11 +186,11 @@ class Engine:
         yield self._heard(sound, start)
         try:
             token = self._token(sound, setting, start, stages)
+            matches, placed = self._find(token, setting, truth, stages)
         except NotReady as missing:
-            yield Missing("encoder", str(missing))
+            yield Missing("search", str(missing))
             yield Timing(stages.ms)
             return
-        matches, placed = self._find(token, setting, truth, stages)
         yield matches
         yield placed
         if setting.caption:
@@ -243,7 +243,7 @@ class Engine:
         from . import atlas, matching
 
         with stages("search"):
-            wanted = self._index().size if truth else max(setting.top, atlas.NEIGHBOURS)
+            wanted = self._index().depth if truth else max(setting.top, atlas.NEIGHBOURS)
             found = self._index().search(token.numpy(), wanted)
             matches = matching.matches(self.gallery, found, setting.top, truth)
         with stages("place"):
@@ -318,7 +318,7 @@ class Engine:
         return self.parts.projector(setting.encoder) if setting.projected_share else None
 
     def _index(self):
-        return self.parts.index(self.gallery.tokens)
+        return self.parts.index(self.gallery)
 
     def _heard(self, sound: Sound, start: float) -> Heard:
         if sound.seconds <= WINDOW_SECONDS:
@@ -332,7 +332,7 @@ class Engine:
 
     def _load_all(self) -> None:
         limit_threads()
-        self.parts.load_all(self.gallery.tokens, self._rehearse)
+        self.parts.load_all(self.gallery, self._rehearse)
 
     def _rehearse(self, encoder: str) -> None:
         """Runs a noise through an encoder: the first pass costs seconds that no visitor should wait for."""

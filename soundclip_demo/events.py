@@ -186,7 +186,7 @@ class Missing:
     """A part of the demo that could not run; the rest went on.
 
     Attributes:
-        part: "encoder", "captioner", "vision" ...
+        part: "search" (an encoder, its projector, the index) or "captioner".
         message: one sentence for the visitor.
     """
 

@@ -53,6 +53,7 @@ class Gallery:
     """Clips in a fixed order, which tokens [N, D] and coordinates [N, 2] share.
 
     Attributes:
+        tokens: float16, memory-mapped: half a million of them are a gigabyte.
         words: category -> other words that name it; empty where nobody listed them.
     """
 
@@ -97,7 +98,7 @@ def read(folder: Path, space: Space) -> Gallery:
         title, made_for, spec, note = about["title"], about["space"], about["spec"], about["note"]
         with (folder / "clips.csv").open(newline="") as file:
             clips = tuple(_clip(folder, row, said.get(row["id"])) for row in csv.DictReader(file))
-        tokens = np.load(folder / "tokens.npy", allow_pickle=False).astype(np.float32)
+        tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
         coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
         words = _words(folder / "words.csv")
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from . import alignment, atlas, clips
+from . import alignment, atlas, clips, search_large
 from .audio import Sound, decode, resample
 from .config import WINDOW_SECONDS, Config
 from .errors import UserError
@@ -80,8 +80,12 @@ def save(out: Path, rows: list[dict[str, str]], tokens: np.ndarray, title: str, 
 
 
 def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) -> None:
-    """Writes `tokens.npy` and `gallery.json` for clips that are listed already; the map has to be drawn anew."""
+    """Writes `tokens.npy`, `gallery.json` and, for many, the search index of clips that are listed already; the map has
+    to be drawn anew."""
     np.save(out / "tokens.npy", tokens.astype(np.float16))
+    search_large.remove(out)  # of an earlier build
+    if len(tokens) > search_large.MANY:
+        search_large.build(out)
     about = {"title": title, "space": space.name, "spec": space.spec, "note": note}
     (out / "gallery.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 

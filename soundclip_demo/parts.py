@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import adapter, encoders, weights
 from .config import Config
+from .errors import UserError
 from .suites import SUITES, llava_folder, protocols
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from .captioner import Captioner
     from .encoders.base import Encoder
     from .gallery import Gallery
@@ -103,15 +102,15 @@ class Parts:
 
         return self._once("words", "The search by words", load)
 
-    def index(self, tokens: "np.ndarray") -> "Index":
+    def index(self, gallery: "Gallery") -> "Index":
         def load() -> "Index":
-            from .search import FlatIndex
+            from .search_large import index_of
 
-            return FlatIndex(tokens)
+            return index_of(gallery.folder, gallery.tokens)
 
         return self._once("index", "The search index", load)
 
-    def load_all(self, tokens: "np.ndarray", rehearse: Callable[[str], None]) -> None:
+    def load_all(self, gallery: "Gallery", rehearse: Callable[[str], None]) -> None:
         """Loads everything the page uses, the quick parts first; failures are kept for `status`.
 
         Args:
@@ -119,7 +118,7 @@ class Parts:
         """
         ready = [s.name for s in encoders.statuses(self._config) if s.suite == self._config.suite and s.ready]
         last_first = ready[::-1][: self._config.encoders_kept]  # the default encoder is the registry's last
-        loaders: list[Callable[[], Any]] = [lambda: self.index(tokens)]
+        loaders: list[Callable[[], Any]] = [lambda: self.index(gallery)]
         loaders += [lambda name=name: rehearse(name) for name in last_first]
         for load in [*loaders, self.tower, self.captioner]:
             try:
@@ -181,7 +180,7 @@ class Parts:
 
 def _reason(error: Exception) -> str:
     """Why a part did not load, in words that show no path of the server."""
-    if isinstance(error, (weights.WeightsError, NotReady)):
+    if isinstance(error, (weights.WeightsError, NotReady, UserError)):
         return str(error)
     if isinstance(error, FileNotFoundError):
         return "one of its files is missing"

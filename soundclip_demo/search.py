@@ -25,9 +25,10 @@ class Neighbours(NamedTuple):
 
 
 class Index(Protocol):
-    """Search over gallery tokens. `size` clips; `search(token [D], k)` gives the k nearest."""
+    """Search over gallery tokens. `size` clips; `search(token [D], k)` gives the k nearest, at most `depth`."""
 
     size: int
+    depth: int
 
     def search(self, token: np.ndarray, k: int) -> Neighbours: ...
 
@@ -36,19 +37,19 @@ class FlatIndex:
     """Exact inner product of unit vectors: right up to tens of thousands of clips."""
 
     def __init__(self, tokens: np.ndarray) -> None:
-        """`tokens` float32 [N, D], any length."""
-        unit = _unit(tokens)
-        self.size = len(unit)
-        self._index = faiss.IndexFlatIP(unit.shape[1])
-        self._index.add(unit)
+        """`tokens` [N, D], of any length."""
+        self.size = self.depth = len(tokens)
+        self._index = faiss.IndexFlatIP(tokens.shape[1])
+        self._index.add(unit(tokens))
 
     def search(self, token: np.ndarray, k: int) -> Neighbours:
         # All scores are asked for: their distribution says whether the best is more than chance.
-        scores, ids = self._index.search(_unit(token[None]), self.size)
+        scores, ids = self._index.search(unit(token[None]), self.size)
         return Neighbours(ids[0, :k], scores[0, :k], float(scores.mean()), float(scores.std()))
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors [N, D] -> float32 of length 1; zeros stay zeros."""
     vectors = np.ascontiguousarray(vectors, np.float32)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -86,7 +87,7 @@ def checked(text: object) -> str:
 
 def _pictures(joint: JointSpace, gallery: "Gallery") -> Tensor:
     if joint.tokens:
-        return joint.tokens(torch.from_numpy(gallery.tokens))
+        return joint.tokens(torch.from_numpy(gallery.tokens.astype(np.float32)))
     posters = [clip.poster for clip in gallery.clips]
     batches = (posters[first : first + BATCH] for first in range(0, len(posters), BATCH))
     return torch.cat([joint.pictures([Image.open(poster) for poster in batch]) for batch in batches])

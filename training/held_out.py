@@ -88,7 +88,7 @@ def of_corpus(
     }
     return HeldOut(
         wanted, [sound.source for sound in sounds], of_category(wanted, gallery), groups,
-        torch.from_numpy(gallery.tokens), embeddings, native, about,
+        torch.from_numpy(gallery.tokens.astype(np.float32)), embeddings, native, about,
     )
 
 

@@ -58,7 +58,7 @@ def test_what_was_heard(engine: Engine, clip_sound: Path, tmp_path: Path) -> Non
 def test_matches_are_the_nearest_clips(engine: Engine, clip_sound: Path) -> None:
     matches = of(Matches, list(engine.run_file(clip_sound, replace(SILENT, top=7))))
     _, token = engine.embed_file(clip_sound, SILENT)
-    tokens = engine.gallery.tokens
+    tokens = engine.gallery.tokens.astype(np.float32)
     cosines = tokens @ token.numpy() / np.linalg.norm(tokens, axis=1) / float(token.norm())
     order = np.argsort(-cosines)[:7]
     assert [hit.rank for hit in matches.hits] == list(range(1, 8))

@@ -113,9 +113,8 @@ def test_the_gallery_is_embedded_with_the_new_statistics(folders: steps.Folders,
     config = Config(cache=workspace.cache, gallery=folders.assets / "gallery", checkpoints=folders.checkpoints)
     engine = Engine(config)
     token, _ = engine.look_at(engine.gallery.clips[5].poster)
-    cosines = (
-        engine.gallery.tokens @ token.numpy() / np.linalg.norm(engine.gallery.tokens, axis=1) / float(token.norm())
-    )
+    tokens = engine.gallery.tokens.astype(np.float32)
+    cosines = tokens @ token.numpy() / np.linalg.norm(tokens, axis=1) / float(token.norm())
     assert cosines.argmax() == 5
     assert cosines[5] > 0.999
     assert engine.gallery.coordinates.shape == (toy.CLIPS, 2)

@@ -43,7 +43,8 @@ def test_words_meet_pictures_where_they_can(knowing: Engine) -> None:
     found = knowing.search_words("  a dog \n barks ", top=3)
     assert (found.text, found.encoder, found.meets) == ("a dog barks", "AudioCLIP (compact retrain)", "pictures")
     joint = encoders.load("audioclip", knowing.config).joint()
-    cosines = (joint.texts(["a dog barks"]) @ joint.tokens(torch.from_numpy(knowing.gallery.tokens)).T)[0].numpy()
+    clips = joint.tokens(torch.from_numpy(knowing.gallery.tokens.astype(np.float32)))
+    cosines = (joint.texts(["a dog barks"]) @ clips.T)[0].numpy()
     best = np.argsort(-cosines)[:3]
     assert [hit.clip for hit in found.matches.hits] == [knowing.gallery.clips[row].id for row in best]
     assert found.matches.hits[0].score == pytest.approx(cosines[best[0]], abs=1e-4)
@@ -57,7 +58,7 @@ def test_tokens_are_the_pictures_that_the_tower_saw(knowing: Engine) -> None:
 
     joint = encoders.load("audioclip", knowing.config).joint()
     posters = [Image.open(clip.poster) for clip in knowing.gallery.clips[:2]]
-    tokens = torch.from_numpy(knowing.gallery.tokens[:2])
+    tokens = torch.from_numpy(knowing.gallery.tokens[:2].astype(np.float32))
     torch.testing.assert_close(joint.pictures(posters), joint.tokens(tokens), atol=0.02, rtol=0.02)
 
 

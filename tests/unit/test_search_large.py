@@ -1,0 +1,97 @@
+"""The compressed index: near to exact search, exact in what it tells, and never of other clips."""
+
+from pathlib import Path
+
+import kill
+import numpy as np
+import pytest
+
+from soundclip_demo import search_large
+from soundclip_demo.errors import UserError
+from soundclip_demo.search import FlatIndex, unit
+from soundclip_demo.search_large import CompressedIndex, build, index_of
+
+COUNT, WIDTH = 3000, 48
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tokens in clusters, as those of clips are, with their index, built in shards."""
+    folder = tmp_path_factory.mktemp("many")
+    random = np.random.default_rng(0)
+    middles = random.normal(size=(60, WIDTH))
+    tokens = middles[random.integers(0, 60, COUNT)] + 0.5 * random.normal(size=(COUNT, WIDTH))
+    np.save(folder / "tokens.npy", (tokens * random.uniform(0.1, 9, (COUNT, 1))).astype(np.float16))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_large, "SHARD", 1100)
+        build(folder)
+    return folder
+
+
+def tokens_of(folder: Path) -> np.ndarray:
+    return np.load(folder / "tokens.npy", mmap_mode="r")
+
+
+def test_it_finds_what_exact_search_finds(folder: Path) -> None:
+    tokens = tokens_of(folder)
+    large, flat = index_of(folder, tokens), FlatIndex(tokens)
+    assert isinstance(large, CompressedIndex)
+    assert (large.size, large.depth) == (COUNT, search_large.PROPOSED)
+    random, same = np.random.default_rng(1), 0
+    for _ in range(50):
+        query = tokens[random.integers(COUNT)].astype(np.float32) + 0.2 * random.normal(size=WIDTH)
+        found, right = large.search(query, 10), flat.search(query, 10)
+        same += len(set(found.ids) & set(right.ids))
+        np.testing.assert_allclose(found.scores, unit(tokens[found.ids]) @ unit(query[None])[0], atol=1e-6)
+        assert (np.diff(found.scores) <= 0).all()
+        assert found.mean == pytest.approx(right.mean, abs=1e-5)
+        assert found.std == pytest.approx(right.std, abs=1e-5)
+    assert same >= 0.99 * 500
+
+
+def test_without_an_index_search_is_exact(tmp_path: Path) -> None:
+    assert isinstance(index_of(tmp_path, np.eye(4, dtype=np.float16)), FlatIndex)
+
+
+def test_a_token_of_zeros_finds_something_and_is_told_as_chance(folder: Path) -> None:
+    found = index_of(folder, tokens_of(folder)).search(np.zeros(WIDTH, np.float32), 5)
+    assert found.scores.tolist() == [0] * 5
+    assert found.deviations().tolist() == [0] * 5
+
+
+def test_an_index_of_other_clips_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match="built for other clips"):
+        index_of(folder, tokens_of(folder)[::-1])
+
+
+@pytest.mark.parametrize("name", search_large.NAMES)
+@pytest.mark.parametrize("damage", ["gone", "cut", "rubbish"])
+def test_a_damaged_index_is_refused(folder: Path, tmp_path: Path, name: str, damage: str) -> None:
+    for one in search_large.NAMES:
+        (tmp_path / one).write_bytes((folder / one).read_bytes())
+    file = tmp_path / name
+    whole = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"rubbish" * 9)
+    with pytest.raises(UserError, match="gallery index GALLERY"):
+        CompressedIndex(tmp_path, tokens_of(folder))
+
+
+def in_shards(folder: Path, size: int) -> None:
+    search_large.SHARD = size
+    build(folder)
+
+
+def test_killed_and_run_again_it_is_as_if_it_never_was(folder: Path, tmp_path: Path) -> None:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tokens.npy").write_bytes((folder / "tokens.npy").read_bytes())
+    piece = "soundclip_demo.search_large:_encode"
+    shards = kill.alone(piece, in_shards, tmp_path / "whole", COUNT // 30)
+    assert shards == 30
+    assert kill.killed(piece, in_shards, tmp_path / "killed", COUNT // 30) <= shards - kill.KILLS
+    for name in search_large.NAMES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert {file.name for file in (tmp_path / "killed").iterdir()} == {"tokens.npy", *search_large.NAMES}
