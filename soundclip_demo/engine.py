@@ -28,7 +28,6 @@ from .events import (
     Placed,
     Relevance,
     Setting,
-    Timing,
     Truth,
     WordsFound,
 )
@@ -153,7 +152,7 @@ class Engine:
         for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
             yield AnswerPart(text)
         yield AnswerPart(text, done=True)
-        yield Timing(stages.ms)
+        yield stages.told()
 
     def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
         """Decodes a file and runs one analysis; see `run`."""
@@ -189,13 +188,13 @@ class Engine:
             matches, placed = self._find(token, setting, truth, stages)
         except NotReady as missing:
             yield Missing("search", str(missing))
-            yield Timing(stages.ms)
+            yield stages.told()
             return
         yield matches
         yield placed
         if setting.caption:
             yield from self._caption(sound, setting, start, stages)
-        yield Timing(stages.ms)
+        yield stages.told()
 
     def run_each(
         self, sound: Sound, settings: Iterable[Setting], start: float | None = None, truth: Truth | None = None

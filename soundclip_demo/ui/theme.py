@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from . import monitor
+
 if TYPE_CHECKING:
     from ..engine import Engine
 
@@ -88,6 +90,7 @@ def launch_options(engine: "Engine") -> dict[str, Any]:
         "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
         "head": HEAD,
         "allowed_paths": [],
+        "app_kwargs": {"routes": monitor.routes(engine)},
         "max_file_size": engine.config.limits.file_bytes,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
