@@ -5,21 +5,35 @@ told apart by what decodes them, never by their name. Every limit holds inside t
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .config import WINDOW_SECONDS, SoundLimits
 from .errors import UserError
 
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
 REPEAT_GAP = 0.25  # seconds of silence between repetitions of a sound shorter than the window
 HOP = 0.01  # seconds; how finely the loudest window is searched
 LIMITS = SoundLimits()
 _BLOCK = 1 << 16  # frames read at a time
+# What PyAV may open. FFmpeg also knows playlists and scripts, and those name other files of this machine.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,mpeg,mpegts,ogg,w64,wav"
+)
+_HEAD = 64  # bytes
+# How files begin that are no sound for certain: archives, documents, programs, scripts, pages, playlists.
+_NO_MEDIA = (b"pk\x03\x04", b"%pdf", b"\x7felf", b"mz", b"#!", b"<!doctype", b"<html", b"<?xml", b"<svg", b"<?php",
+             b"#extm3u", b"ffconcat", b"\x1f\x8b", b"7z\xbc\xaf", b"rar!", b"\x80\x04\x95")
 _FORMATS = "Try a wav, flac, ogg, mp3, m4a or webm file, or a video with sound."
+TOO_SLOW = ("This file takes too long to read.", "Please cut it shorter, or save it as wav or mp3.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,21 +112,42 @@ def resample(waveform: np.ndarray, rate: int, target: int) -> np.ndarray:
     return waveform if rate == target else sinc(torch.from_numpy(waveform), rate, target).numpy()
 
 
-def decode(path: str | Path, limits: SoundLimits = LIMITS) -> Sound:
-    """Reads a sound file or the sound track of a video.
+def glance(path: Path, limits: SoundLimits = LIMITS) -> None:
+    """What can be said of a file before anything decodes it, from its size and its first bytes.
 
     Raises:
-        UserError: too big, unreadable, without sound, or with an unusable rate or channel count.
+        UserError: empty, too big, or plainly another kind of file.
     """
-    path = Path(path)
     if not path.is_file() or path.stat().st_size == 0:
         raise UserError("This file is empty.", _FORMATS)
     if path.stat().st_size > limits.file_bytes:
         raise UserError(f"This file is larger than {limits.file_bytes >> 20} MB.", "Please cut it shorter.")
+    with path.open("rb") as file:
+        begins = file.read(_HEAD)
+    if begins.lstrip().lower().startswith(_NO_MEDIA):
+        raise UserError("This file could not be read as sound.", _FORMATS)
+
+
+def container(path: Path) -> "InputContainer":
+    """Opens a file with PyAV, by its content; only what holds sound or video by itself."""
+    import av
+
+    return av.open(str(path), mode="r", metadata_errors="ignore", options={"format_whitelist": _CONTAINERS})
+
+
+def decode(path: str | Path, limits: SoundLimits = LIMITS) -> Sound:
+    """Reads a sound file or the sound track of a video. A visitor's file goes through `sandbox.decode` instead.
+
+    Raises:
+        UserError: too big, unreadable, without sound, too slow, or with an unusable rate or channel count.
+        MemoryError: there is not enough.
+    """
+    path = Path(path)
+    glance(path, limits)
     for blocks in (_soundfile_blocks, _av_blocks):
         try:
             sound = _gather(blocks(path, limits), limits)
-        except UserError:
+        except (UserError, MemoryError):
             raise
         except Exception:  # whatever a decoder raises on hostile bytes: the next one may read them
             continue
@@ -124,7 +159,11 @@ def decode(path: str | Path, limits: SoundLimits = LIMITS) -> Sound:
 def _gather(blocks: Iterator[tuple[int, np.ndarray]], limits: SoundLimits) -> Sound | None:
     """Mixes blocks `(rate, [T, channels])` down and joins them until a limit is reached; None if there is none."""
     parts, rate, frames, decoded, truncated = [], 0, 0, 0, False
+    ends = time.monotonic() + limits.wall_seconds
     for rate, block in blocks:
+        _check(rate, block.shape[1], limits)  # of every block: it may differ from what the header said
+        if time.monotonic() > ends:
+            raise UserError(*TOO_SLOW)
         parts.append(np.nan_to_num(block.mean(axis=1, dtype=np.float32), posinf=0.0, neginf=0.0))
         frames += len(block)
         decoded += block.nbytes
@@ -134,7 +173,7 @@ def _gather(blocks: Iterator[tuple[int, np.ndarray]], limits: SoundLimits) -> So
     if frames == 0:
         return None
     samples = np.concatenate(parts)[: int(limits.seconds * rate)]
-    return Sound(np.clip(samples, -8.0, 8.0), rate, truncated)
+    return Sound(np.clip(samples, -8.0, 8.0, out=samples), rate, truncated)
 
 
 def _check(rate: int, channels: int, limits: SoundLimits) -> None:
@@ -147,7 +186,8 @@ def _check(rate: int, channels: int, limits: SoundLimits) -> None:
 def _soundfile_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarray]]:
     import soundfile
 
-    with soundfile.SoundFile(path) as file:
+    # Not by its path: libsndfile takes whatever is called .au, .snd, .vox or .gsm for samples without a header.
+    with path.open("rb") as raw, soundfile.SoundFile(raw) as file:
         _check(file.samplerate, file.channels, limits)
         while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
             yield file.samplerate, block
@@ -156,14 +196,14 @@ def _soundfile_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np
 def _av_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarray]]:
     import av
 
-    with av.open(str(path), mode="r", metadata_errors="ignore") as container:
-        if not container.streams.audio:
+    with container(path) as media:
+        if not media.streams.audio:
             raise UserError("This file has no sound track.", "Choose a file with sound.")
-        stream = container.streams.audio[0]
+        stream = media.streams.audio[0]
         rate, channels = stream.rate, stream.channels
         _check(rate, channels, limits)
         to_float = av.AudioResampler(format="fltp", rate=rate)
-        for packet in container.demux(stream):
+        for packet in media.demux(stream):
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:

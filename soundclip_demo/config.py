@@ -25,6 +25,8 @@ class SoundLimits:
     min_rate: int = 4_000  # Hz
     max_rate: int = 192_000  # Hz
     decoded_bytes: int = 256 * 2**20
+    wall_seconds: float = 30.0  # ten minutes of AAC take 3 on a quiet machine
+    memory_bytes: int = 2 * 2**30  # address space of the process that decodes; see `sandbox`
     silence_rms: float = 1e-3  # -60 dBFS: below this a window holds nothing to describe
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import encoders, gallery
-from .audio import Sound, decode, resample
+from .audio import Sound, resample
 from .checks import check
 from .config import TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
 from .errors import UserError
@@ -35,6 +35,7 @@ from .parts import NotReady, Parts
 from .pictures import Picture, Pictures
 from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
+from .sandbox import decode
 from .stages import Stages
 from .suites import SUITES, protocols
 

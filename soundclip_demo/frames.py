@@ -5,9 +5,12 @@ from pathlib import Path
 import av
 from PIL import Image, ImageOps
 
+from .audio import container
 from .config import WINDOW_SECONDS, SoundLimits
 from .errors import UserError
 
+# Not what Pillow reads besides: some of it starts other programs or follows names inside the file.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
 MAX_PIXELS = 40_000_000  # a phone photo has 12 to 50 million; a decompression bomb has billions
 
 
@@ -16,6 +19,7 @@ def middle_frame(path: Path, limits: SoundLimits, window: tuple[float, float] | 
 
     Raises:
         UserError: neither a picture nor a video, or too big.
+        MemoryError: there is not enough.
     """
     if not path.is_file() or path.stat().st_size > limits.file_bytes:
         raise UserError(f"This picture is missing or larger than {limits.file_bytes >> 20} MB.")
@@ -24,11 +28,11 @@ def middle_frame(path: Path, limits: SoundLimits, window: tuple[float, float] | 
 
 def _picture(path: Path) -> Image.Image | None:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UserError("This picture has too many pixels.", "Please give a smaller one.")
             return ImageOps.exif_transpose(image).convert("RGB")
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception:  # Pillow raises many kinds on hostile bytes; a video is tried next
         return None
@@ -36,29 +40,29 @@ def _picture(path: Path) -> Image.Image | None:
 
 def _video_frame(path: Path, window: tuple[float, float] | None) -> Image.Image:
     try:
-        with av.open(str(path), mode="r", metadata_errors="ignore") as container:
-            stream = container.streams.video[0]
+        with container(path) as media:
+            stream = media.streams.video[0]
             if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
                 raise UserError("This video's frames have too many pixels.", "Please give a smaller one.")
-            start, end = window or (0.0, _duration(container, stream))
-            return _frame_at(container, stream, (start + end) / 2)
-    except UserError:
+            start, end = window or (0.0, _duration(media, stream))
+            return _frame_at(media, stream, (start + end) / 2)
+    except (UserError, MemoryError):
         raise
     except Exception as error:
         raise UserError("This file could not be read as a picture or a video.", "Try jpg, png or mp4.") from error
 
 
-def _duration(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-    if container.duration:
-        return container.duration / av.time_base
+def _duration(media: av.container.InputContainer, stream: av.VideoStream) -> float:
+    if media.duration:
+        return media.duration / av.time_base
     return float(stream.duration * stream.time_base) if stream.duration else WINDOW_SECONDS
 
 
-def _frame_at(container: av.container.InputContainer, stream: av.VideoStream, seconds: float) -> Image.Image:
+def _frame_at(media: av.container.InputContainer, stream: av.VideoStream, seconds: float) -> Image.Image:
     """The last frame shown at `seconds`; the last one at all where the video ends earlier."""
-    container.seek(int(seconds * av.time_base))
+    media.seek(int(seconds * av.time_base))
     shown = None
-    for frame in container.decode(stream):
+    for frame in media.decode(stream):
         if shown is not None and frame.time is not None and frame.time > seconds:
             break
         shown = frame

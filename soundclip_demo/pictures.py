@@ -55,7 +55,7 @@ class Pictures:
         return self._seen.get((str(path), changed), lambda: self._look(path))
 
     def _look(self, path: Path) -> Picture:
-        from .frames import middle_frame
+        from .sandbox import middle_frame
 
         frame, tower = middle_frame(path, self._limits, self._window(path)), self._tower()
         token, patches = tower.look([frame])
