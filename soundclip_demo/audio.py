@@ -140,16 +140,15 @@ def decode(path: str | Path, limits: SoundLimits = LIMITS) -> Sound:
 
     Raises:
         UserError: too big, unreadable, without sound, too slow, or with an unusable rate or channel count.
-        MemoryError: there is not enough.
     """
     path = Path(path)
     glance(path, limits)
     for blocks in (_soundfile_blocks, _av_blocks):
         try:
             sound = _gather(blocks(path, limits), limits)
-        except (UserError, MemoryError):
+        except UserError:
             raise
-        except Exception:  # whatever a decoder raises on hostile bytes: the next one may read them
+        except Exception:  # whatever a decoder raises on hostile bytes, no memory among it: the next one may read them
             continue
         if sound is not None:
             return sound

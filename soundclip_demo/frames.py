@@ -19,7 +19,6 @@ def middle_frame(path: Path, limits: SoundLimits, window: tuple[float, float] | 
 
     Raises:
         UserError: neither a picture nor a video, or too big.
-        MemoryError: there is not enough.
     """
     if not path.is_file() or path.stat().st_size > limits.file_bytes:
         raise UserError(f"This picture is missing or larger than {limits.file_bytes >> 20} MB.")
@@ -32,7 +31,7 @@ def _picture(path: Path) -> Image.Image | None:
             if image.width * image.height > MAX_PIXELS:
                 raise UserError("This picture has too many pixels.", "Please give a smaller one.")
             return ImageOps.exif_transpose(image).convert("RGB")
-    except (UserError, MemoryError):
+    except UserError:
         raise
     except Exception:  # Pillow raises many kinds on hostile bytes; a video is tried next
         return None
@@ -46,7 +45,7 @@ def _video_frame(path: Path, window: tuple[float, float] | None) -> Image.Image:
                 raise UserError("This video's frames have too many pixels.", "Please give a smaller one.")
             start, end = window or (0.0, _duration(media, stream))
             return _frame_at(media, stream, (start + end) / 2)
-    except (UserError, MemoryError):
+    except UserError:
         raise
     except Exception as error:
         raise UserError("This file could not be read as a picture or a video.", "Try jpg, png or mp4.") from error

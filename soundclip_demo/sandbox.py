@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MOST = THREADS + 1  # children; one that hangs until its time is up leaves the others to everybody else
+RETIRES = 500  # questions after which a child is replaced: libraries may lose memory with each broken file
 START_SECONDS = 120.0  # that a child may take to import what it needs, on a busy machine
 _LONGEST_LINE = 4096  # bytes
 _ENDED = ("This file could not be read.", "Try another format, such as wav, mp3 or mp4.")
@@ -46,7 +47,7 @@ def decode(path: str | Path, limits: SoundLimits = audio.LIMITS) -> audio.Sound:
     """Reads a sound file or the sound track of a video.
 
     Raises:
-        UserError: see `audio.decode`; also where reading takes too long, or ends in a crash or without memory.
+        UserError: see `audio.decode`; also where reading takes too long or ends in a crash.
     """
     header, content = _CHILDREN.ask("sound", path, limits)
     return audio.Sound(np.frombuffer(content, np.float32), header["rate"], header["truncated"])
@@ -56,7 +57,7 @@ def middle_frame(path: Path, limits: SoundLimits, window: tuple[float, float] | 
     """A picture as it is, or a video's frame in the middle of `window` (seconds; None: of the whole video).
 
     Raises:
-        UserError: see `frames.middle_frame`; also where reading takes too long, or ends in a crash or without memory.
+        UserError: see `frames.middle_frame`; also where reading takes too long or ends in a crash.
     """
     from PIL import Image
 
@@ -75,14 +76,14 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "soundclip_demo.sandbox"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        self.late = False
+        self.asked, self.late = 0, False
         try:
             self._within(START_SECONDS, lambda: self._answer(0))
         except _Ended:
             raise RuntimeError(f"files cannot be decoded: status {self.process.returncode}") from None
 
-    def alive(self) -> bool:
-        return not self.late and self.process.poll() is None
+    def usable(self) -> bool:
+        return self.asked < RETIRES and not self.late and self.process.poll() is None
 
     def ask(self, question: dict[str, Any], limits: SoundLimits) -> tuple[dict[str, Any], bytearray]:
         """The answer's line and what follows it.
@@ -92,12 +93,13 @@ class Child:
             _Ended: the child is dead; `late` says whether its time was up.
         """
 
-        def asked() -> tuple[dict[str, Any], bytearray]:
+        def answer() -> tuple[dict[str, Any], bytearray]:
             self.process.stdin.write(json.dumps(question).encode() + b"\n")
             self.process.stdin.flush()
             return self._answer(limits.memory_bytes)
 
-        header, content = self._within(limits.wall_seconds, asked)
+        self.asked += 1
+        header, content = self._within(limits.wall_seconds, answer)
         if "problem" in header:
             raise UserError(*header["problem"])
         return header, content
@@ -152,7 +154,7 @@ class Children:
             raise UserError(*_BUSY) from None
         question = {"work": work, "path": str(Path(path).resolve()), "limits": asdict(limits), "window": window}
         try:
-            child = child if child and child.alive() else Child()
+            child = child if child and child.usable() else Child()
             return child.ask(question, limits)
         except _Ended:
             log.warning("a decoding process ended with status %s", child.process.returncode)
@@ -171,7 +173,9 @@ if hasattr(os, "register_at_fork"):  # a Space with ZeroGPU runs calls in forks
 
 def _serve() -> None:
     """Answers one question after the other until the parent closes the pipe."""
-    from . import frames  # noqa: F401 - before anything is limited, as a failure here should be told
+    import soundfile  # noqa: F401 - all of it before anything is limited: a failure here should be told
+
+    from . import frames  # noqa: F401
 
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)

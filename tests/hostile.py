@@ -77,6 +77,25 @@ def files(folder: Path) -> Iterator[Row]:
     yield from ((name, wav, True) for name in NAMES)
 
 
+def pictures() -> Iterator[tuple[str, bytes, bool | None]]:
+    """The same for what a visitor may give as the picture."""
+    made = {form: io.BytesIO() for form in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "EPS", "PPM")}
+    for form, file in made.items():
+        Image.effect_noise((64, 48), 60).convert("RGB").save(file, form)
+    whole = {form.lower(): file.getvalue() for form, file in made.items()}
+    for form, content in whole.items():
+        yield f"good.{form}", content, form not in ("eps", "ppm")  # Ghostscript is not asked
+        yield f"half.{form}", content[: len(content) // 2], None
+    size = struct.pack(">II", 100_000, 100_000)
+    yield "wide.png", whole["png"][:16] + size + whole["png"][24:], False
+    yield "wide.gif", whole["gif"][:6] + b"\xff\xff\xff\xff" + whole["gif"][10:], False
+    wide = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(wide, "PNG")
+    yield "bomb.png", wide.getvalue(), False
+    yield "drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>", False
+    yield "fake.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file\n%%EOF\n", False
+
+
 def good(folder: Path) -> dict[str, bytes]:
     """One second of noise in every format."""
     samples, whole = noise(1.0, 48_000), {}
@@ -189,7 +208,8 @@ def _no_sound(folder: Path) -> Iterator[Row]:
     yield "bomb.zip.wav", packed.getvalue(), False
     yield "bomb.gz.wav", gzip.compress(bytes(5_000_000)), False
     yield "page.html.wav", f"<!doctype html><script>alert(1)</script>{HTML}".encode(), False
-    yield from ((f"words.{kind}", b"just words, no sound\n" * 500, False) for kind in ("au", "vox", "gsm", "aac", "mpg"))
+    for kind in ("au", "vox", "gsm", "aac", "mpg"):
+        yield f"words.{kind}", b"just words, no sound\n" * 500, False
     yield "script.sh.wav", b"#!/bin/sh\ntouch owned\n", False
     yield "script.js.wav", b"alert(document.cookie);\n" * 100, False
     yield "page.php.wav", b"<?php system($_GET['c']); ?>", False
@@ -256,9 +276,9 @@ def _bombs(folder: Path) -> Iterator[Row]:
         for _ in range(30):
             file.write(np.zeros(60 * 48_000, np.int16))
     yield "half-an-hour.flac", path, True
-    yield "nine-hours.wav", _sparse(folder / "made-long.wav", header(rate=4000, bits=8), 49 * 2**20), True
-    yield "wide.wav", _sparse(folder / "made-wide.wav", header(channels=8, rate=192_000, bits=8), 49 * 2**20), True
-    yield "too-large.wav", _sparse(folder / "made-large.wav", header(rate=4000, bits=8), 51 * 2**20), False
+    yield "nine-hours.wav", sparse(folder / "made-long.wav", header(rate=4000, bits=8), 49 * 2**20), True
+    yield "wide.wav", sparse(folder / "made-wide.wav", header(channels=8, rate=192_000, bits=8), 49 * 2**20), True
+    yield "too-large.wav", sparse(folder / "made-large.wav", header(rate=4000, bits=8), 51 * 2**20), False
 
 
 def _opus(path: Path, hours: float) -> Path:
@@ -278,7 +298,7 @@ def _opus(path: Path, hours: float) -> Path:
     return path
 
 
-def _sparse(path: Path, begins: bytes, size: int) -> Path:
+def sparse(path: Path, begins: bytes, size: int) -> Path:
     """A file of zeros that takes no room on the disk, behind a header that counts them."""
     forged = begins[:4] + struct.pack("<I", size - 8) + begins[8:-4] + struct.pack("<I", size - len(begins))
     with path.open("wb") as file:

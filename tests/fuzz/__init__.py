@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing, run by hand: `pip install atheris`, then `python -m tests.fuzz.decode`."""
