@@ -1,5 +1,7 @@
 """Whether a setting can be used: values come from a browser and can be anything."""
 
+from numbers import Real
+
 from .config import MAX_NEW_TOKENS
 from .errors import UserError
 from .events import MODES, Setting
@@ -17,6 +19,9 @@ def check(setting: Setting, suite: Suite, encoders: list[str], protocols: tuple[
     Raises:
         UserError: a value cannot be used.
     """
+    amounts = (setting.t, setting.k, setting.top, setting.temperature, setting.max_new_tokens)
+    if not all(isinstance(amount, Real) for amount in amounts) or not isinstance(setting.prompt, str):
+        raise UserError("A number or the prompt is missing.")
     if setting.encoder not in encoders:
         choice = f"Choose one of {', '.join(encoders)}." if encoders else "None is ready yet."
         raise UserError(f"There is no encoder “{setting.encoder}” here.", choice)

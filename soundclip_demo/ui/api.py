@@ -1,15 +1,29 @@
 """The public API: four endpoints. Every other event of the page is private."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..audio import glance
+from ..errors import UserError
 from ..events import MODES, TOP_CLIPS, Setting
+from ..questions import asked
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
 MOST_MATCHES = 50
+
+
+def verdict(check: Callable[..., Any], *values: Any) -> dict[str, Any]:
+    """What Gradio wants to hear of a value before the queue."""
+    try:
+        check(*values)
+    except UserError as problem:
+        return gr.validate(False, str(problem))
+    return gr.validate(True, "")
 
 
 def add_api(engine: "Engine") -> None:
@@ -19,18 +33,46 @@ def add_api(engine: "Engine") -> None:
     component only takes files that were uploaded.
     """
 
-    def check(sound: str | None, encoder: str, mode: str, blend: float) -> None:
-        """Refuses what no setting can be made of; the engine looks at the rest."""
-        from ..errors import UserError
-
+    def check_sound(sound: str | None) -> None:
+        """Refuses what need not be decoded to be refused."""
         if not sound:
             raise UserError("No sound was given.", "Upload a sound file.")
+        glance(Path(sound), engine.config.limits)
+
+    def check(sound: str | None, encoder: str, mode: str, blend: float) -> None:
+        """Refuses what no setting can be made of; the engine looks at the rest."""
+        check_sound(sound)
         if encoder not in {row.name for row in engine.encoders()}:
             raise UserError("This encoder does not exist.", "Ask /encoders for the list.")
         if mode not in MODES:
             raise UserError("This mode does not exist.", f"Choose one of {', '.join(MODES)}.")
-        if not 0 <= blend <= 1:
+        if blend is None or not 0 <= blend <= 1:
             raise UserError("blend lies in [0, 1].")
+
+    def check_top(top: float) -> None:
+        if top is None or not 1 <= top <= MOST_MATCHES:
+            raise UserError(f"top lies in [1, {MOST_MATCHES}].")
+
+    # Gradio calls these before a request may wait in the queue, and for all callers at once: nothing is decoded.
+
+    def may_analyze(
+        sound: str | None, encoder: str, mode: str, blend: float, top: float, caption: bool
+    ) -> list[dict[str, Any]]:
+        return [
+            verdict(check, sound, encoder, mode, blend),
+            *[gr.validate(True, "")] * 3,
+            verdict(check_top, top),
+            gr.validate(True, ""),
+        ]
+
+    def may_ask(
+        sound: str | None, question: str, encoder: str, mode: str, blend: float, protocol: str
+    ) -> list[dict[str, Any]]:
+        setting = verdict(check, sound, encoder, mode, blend)
+        return [setting, verdict(asked, question or ""), *[gr.validate(True, "")] * 4]
+
+    def may_compare(sound: str | None) -> dict[str, Any]:
+        return verdict(check_sound, sound)
 
     def analyze(
         sound: str | None,
@@ -56,13 +98,11 @@ def add_api(engine: "Engine") -> None:
             top: number of matches, 1 to 50.
             caption: False leaves the caption out.
         """
-        from ..errors import UserError
         from ..results import analyze as run
 
         try:
             check(sound, encoder, mode, blend)
-            if not 1 <= top <= MOST_MATCHES:
-                raise UserError("top lies in [1, 50].")
+            check_top(top)
             setting = Setting(encoder=encoder, mode=mode, t=float(blend), top=int(top), caption=bool(caption))
             return run(engine, sound, setting)
         except UserError as problem:
@@ -90,7 +130,6 @@ def add_api(engine: "Engine") -> None:
             blend: t in [0, 1], read in mode blend.
             protocol: frozen, tuned, or empty for the default.
         """
-        from ..errors import UserError
         from ..results import answered
 
         try:
@@ -108,12 +147,10 @@ def add_api(engine: "Engine") -> None:
         Args:
             sound: a sound file, or a video with sound.
         """
-        from ..errors import UserError
         from ..results import comparison
 
         try:
-            if not sound:
-                raise UserError("No sound was given.", "Upload a sound file.")
+            check_sound(sound)
             return comparison(engine, sound)
         except UserError as problem:
             raise gr.Error(str(problem), print_exception=False) from None
@@ -135,7 +172,7 @@ def add_api(engine: "Engine") -> None:
         ]
         result = gr.JSON(label="result")
         button = gr.Button("analyze")
-        asked = [
+        put = [
             gr.File(label="sound"),
             gr.Textbox(label="question"),
             gr.Textbox(Setting.encoder, label="encoder"),
@@ -144,13 +181,16 @@ def add_api(engine: "Engine") -> None:
             gr.Textbox("", label="protocol"),
         ]
         answer = gr.JSON(label="answer")
-        put = gr.Button("ask")
+        asking = gr.Button("ask")
         heard = gr.File(label="sound")
         rows = gr.JSON(label="rows")
         all_at_once = gr.Button("compare")
         table = gr.JSON(label="encoders")
         listing = gr.Button("encoders")
-    button.click(analyze, inputs, result, api_name="analyze", concurrency_id="describe", concurrency_limit=1)
-    put.click(ask, asked, answer, api_name="ask", concurrency_id="describe", concurrency_limit=1)
-    all_at_once.click(compare, heard, rows, api_name="compare", concurrency_id="compare", concurrency_limit=1)
+    turn = {"concurrency_id": "describe", "concurrency_limit": 1}
+    button.click(analyze, inputs, result, api_name="analyze", validator=may_analyze, **turn)
+    asking.click(ask, put, answer, api_name="ask", validator=may_ask, **turn)
+    all_at_once.click(
+        compare, heard, rows, api_name="compare", validator=may_compare, concurrency_id="compare", concurrency_limit=1
+    )
     listing.click(encoders, None, table, api_name="encoders", queue=False)

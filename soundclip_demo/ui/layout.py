@@ -24,7 +24,7 @@ from .link import link_button
 from .look import look_panel
 from .map import atlas_map
 from .matches import matches_panel
-from .media import plotly_script
+from .media import fetch_nothing, plotly_script
 from .talk import read_order, rehearse, talk_mode
 from .tradeoff import tradeoff_panel
 from .turns import SIDES
@@ -52,6 +52,7 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
     talk = read_order(page, order)
     # Served straight from disk: the gallery's media, sounds to choose from and one file of Plotly.
     sounds = [*(row.path for row in page.examples.values()), *(step.path for step in talk.steps)]
+    fetch_nothing()
     gr.set_static_paths([engine.gallery.folder, *sounds, plotly_script()])
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, 3600), fill_width=True

@@ -1,8 +1,14 @@
-"""Addresses of files the page may show: gallery, example sounds, Plotly's script, uploads."""
+"""Addresses of files the page may show: gallery, example sounds, Plotly's script, uploads. No others."""
 
 import importlib.util
 from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import quote
+
+import gradio as gr
+import safehttpx
+
+from . import texts
 
 
 def address(path: Path | str) -> str:
@@ -16,3 +22,17 @@ def plotly_script() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("plotly")
     return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+
+
+def fetch_nothing() -> None:
+    """Has Gradio refuse every address of another server.
+
+    It would download what a caller names instead of an upload, and pass on what is asked for behind `file=`. Private
+    addresses it refuses by itself, through this library; but the rest of the web is no business of this server either,
+    and nothing bounds the size of what comes.
+    """
+
+    async def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise gr.Error(texts.NO_ADDRESSES, print_exception=False)
+
+    safehttpx.get = safehttpx.async_validate_url = refuse

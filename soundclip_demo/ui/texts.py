@@ -340,6 +340,7 @@ LINK_TITLE = "This address"
 LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
 
 BANNER_LOADING = "Please note:"
+NO_ADDRESSES = "Addresses are not fetched here: please upload the file itself."
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
 UNAVAILABLE = "Encoders not available here"

@@ -1,12 +1,19 @@
 """The four public endpoints, called as a stranger's script would call them."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hostile
+import httpx
 import pytest
+
+from soundclip_demo.config import Config
+from soundclip_demo.ui import texts
 
 client_module = pytest.importorskip("gradio_client")
 handle_file = client_module.handle_file
+GALLERY = Config.gallery
 KEYS = {"sound", "suite", "encoder", "mode", "matches", "caption", "map", "ms"}
 
 
@@ -110,17 +117,104 @@ def test_a_file_that_is_no_sound_is_refused_in_words(client, tmp_path: Path) -> 
 
 def test_files_of_the_server_cannot_be_named(address: str) -> None:
     """Only uploads are accepted: a path on the server is refused before any handler sees it."""
-    httpx = pytest.importorskip("httpx")
     file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}
-    call = httpx.post(
-        f"{address}gradio_api/call/analyze", json={"data": [file, "whisperclip", "projected", 0.5, 5, False]}
-    )
-    event = call.json()["event_id"]
-    answer = httpx.get(f"{address}gradio_api/call/analyze/{event}", timeout=60).text
-    assert "event: error" in answer
-    assert "matches" not in answer
-    for path in ("/etc/hostname", "../../etc/hostname", "app.py", "soundclip_demo/config.py"):
-        assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    data = [file, "whisperclip", "projected", 0.5, 5, False]
+    refused = httpx.post(f"{address}gradio_api/call/analyze", json={"data": data}, timeout=60)
+    assert refused.status_code == 400
+    assert "not uploaded by a user" in refused.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/hostname",
+        "../../etc/hostname",
+        "..%2f..%2f..%2fetc%2fhostname",
+        "%2e%2e/%2e%2e/etc/hostname",
+        "..%5c..%5cetc%5chostname",
+        "//etc/hostname",
+        "file:///etc/hostname",
+        "app.py",
+        "soundclip_demo/config.py",
+        "assets/gallery/../../app.py",
+        "assets/gallery/..%2f..%2fapp.py",
+        f"{GALLERY}/../../app.py",
+        f"{GALLERY}/%2e%2e/%2e%2e/app.py",
+        f"{GALLERY}/..%2f..%2fsoundclip_demo/config.py",
+        f"{GALLERY}/videos/..%252f..%252f..%252fapp.py",
+        f"{GALLERY}-of-another/clips.csv",
+        f"{GALLERY}/clips.csv%00.jpg",
+        f"{GALLERY}/",
+        "assets/checkpoints/clap.safetensors",
+        "/proc/self/environ",
+    ],
+)
+def test_nothing_but_media_is_served(address: str, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(address.rstrip("/").rpartition(":")[2])), 60) as line:
+        line.sendall(f"GET /gradio_api/file={path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
+    assert answer.split(None, 2)[1] in (b"400", b"403", b"404")
+    assert b"import" not in answer
+    assert socket.gethostname().encode() not in answer
+
+
+def test_media_of_the_gallery_are_served(address: str) -> None:
+    """Else the test before would prove nothing."""
+    poster = next((GALLERY / "posters").iterdir())
+    assert httpx.get(f"{address}gradio_api/file={poster}").content == poster.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "other", ["http://127.0.0.1:{port}/a.wav", "http://localhost:{port}/a.wav", "https://huggingface.co/a.wav"]
+)
+def test_addresses_are_not_fetched(address: str, other: str) -> None:
+    """Neither as an input, wherever it is put, nor through the page's own server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        other = other.format(port=server.getsockname()[1])
+        file = {"path": other, "url": other, "meta": {"_type": "gradio.FileData"}}
+        for data in (
+            [file, "whisperclip", "projected", 0.5, 5, False],
+            [None, file, "projected", 0.5, 5, False],
+            [{"path": "a.wav", "inside": file}, "whisperclip", "projected", 0.5, 5, False],
+        ):
+            refused = httpx.post(f"{address}gradio_api/call/analyze", json={"data": data}, timeout=60)
+            assert refused.status_code == 400
+            assert texts.NO_ADDRESSES in refused.text
+        assert httpx.get(f"{address}gradio_api/file={other}", timeout=60).status_code == 403
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize("content", [b"<html><script>alert(1)</script>", b"PK\x03\x04zip"])
+def test_what_is_no_sound_for_certain_does_not_wait_in_the_queue(address: str, content: bytes) -> None:
+    """It is refused when it is handed in, before anything is decoded."""
+    (path,) = httpx.post(f"{address}gradio_api/upload", files={"files": ("song.wav", content)}).json()
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    for name, data in (("analyze", [file, "whisperclip", "projected", 0.5, 5, False]), ("compare", [file])):
+        refused = httpx.post(f"{address}gradio_api/call/{name}", json={"data": data}, timeout=60)
+        assert refused.status_code == 422
+        assert "could not be read as sound" in refused.text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["nobody", "projected", 0.5, 5], ["whisperclip", "projected", 2, 5], ["whisperclip", "projected", None, 5],
+     ["whisperclip", "projected", 0.5, 51], ["whisperclip", "projected", 0.5, None]],
+    ids=str,
+)  # fmt: skip
+def test_values_are_looked_at_before_the_queue(address: str, sound: Path, values: list) -> None:
+    (path,) = httpx.post(f"{address}gradio_api/upload", files={"files": ("song.wav", sound.read_bytes())}).json()
+    data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, *values, False]
+    refused = httpx.post(f"{address}gradio_api/call/analyze", json={"data": data}, timeout=60)
+    assert refused.status_code == 422
+
+
+@pytest.mark.parametrize("name", hostile.NAMES)
+def test_names_of_files_are_only_names(client, sound: Path, tmp_path: Path, name: str) -> None:
+    (given := tmp_path / name).write_bytes(sound.read_bytes())
+    assert analyze(client, given)["matches"]
+    assert not [path for path in (tmp_path.parent / "owned", Path("owned")) if path.exists()]
 
 
 def test_callers_at_once_all_get_an_answer(client, sound: Path) -> None:
