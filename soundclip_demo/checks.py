@@ -1,6 +1,6 @@
 """Whether a setting can be used: values come from a browser and can be anything."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 from .config import MAX_NEW_TOKENS
 from .errors import UserError
@@ -19,9 +19,10 @@ def check(setting: Setting, suite: Suite, encoders: list[str], protocols: tuple[
     Raises:
         UserError: a value cannot be used.
     """
-    amounts = (setting.t, setting.k, setting.top, setting.temperature, setting.max_new_tokens)
-    if not all(isinstance(amount, Real) for amount in amounts) or not isinstance(setting.prompt, str):
-        raise UserError("A number or the prompt is missing.")
+    kinds = {Real: (setting.t, setting.temperature), Integral: (setting.k, setting.top, setting.max_new_tokens)}
+    kinds |= {str: (setting.encoder, setting.mode, setting.prompt)}
+    if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
+        raise UserError("A value of the setting is missing, or of another kind.")
     if setting.encoder not in encoders:
         choice = f"Choose one of {', '.join(encoders)}." if encoders else "None is ready yet."
         raise UserError(f"There is no encoder “{setting.encoder}” here.", choice)
