@@ -220,11 +220,17 @@ def _restrict(limits: SoundLimits) -> None:
     except ImportError:  # Windows
         return
     seconds = math.ceil(time.process_time() + 2 * limits.wall_seconds)  # two threads may decode a video
-    wanted = {"RLIMIT_AS": limits.memory_bytes, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
-    for name, most in wanted.items():
-        kind = getattr(resource, name)
-        with suppress(ValueError, OSError):  # macOS does not limit memory
-            resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+    _limit(resource.RLIMIT_CPU, seconds, resource.getrlimit(resource.RLIMIT_CPU)[1])
+    _limit(resource.RLIMIT_AS, limits.memory_bytes, resource.getrlimit(resource.RLIMIT_AS)[1])
+    _limit(resource.RLIMIT_FSIZE, 0, 0)
+    _limit(resource.RLIMIT_CORE, 0, 0)
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    import resource
+
+    with suppress(ValueError, OSError):  # macOS does not limit memory
+        resource.setrlimit(kind, (soft, hard))
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def test_one_without_memory_is_no_loss(children: sandbox.Children, tmp_path: Pat
 def test_it_can_write_nothing_and_holds_no_torch(children: sandbox.Children, tone: Path) -> None:
     sandbox.decode(tone)
     process = psutil.Process(child(children).process.pid)
-    assert process.rlimit(psutil.RLIMIT_FSIZE)[0] == 0
-    assert process.rlimit(psutil.RLIMIT_CORE)[0] == 0
+    assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
+    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
     assert process.rlimit(psutil.RLIMIT_AS)[0] == SoundLimits.memory_bytes
     assert 0 < process.rlimit(psutil.RLIMIT_CPU)[0] < 3 * SoundLimits.wall_seconds + 10
     assert not [mapped.path for mapped in process.memory_maps() if "torch" in mapped.path]
