@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import encoders, gallery
+from . import encoders, gallery, sandbox
 from .audio import Sound, resample
 from .checks import check
 from .config import TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
@@ -35,7 +35,6 @@ from .parts import NotReady, Parts
 from .pictures import Picture, Pictures
 from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
-from .sandbox import decode
 from .stages import Stages
 from .suites import SUITES, protocols
 
@@ -59,7 +58,8 @@ class Engine:
     def warm(self) -> None:
         """Starts loading everything in the background and returns at once; `status` says so from then on."""
         self.parts.announce()
-        threading.Thread(target=self._load_all, name="warm", daemon=True).start()
+        for work in (sandbox.start, self._load_all):
+            threading.Thread(target=work, name="warm", daemon=True).start()
 
     def status(self) -> list[str]:
         """What is still loading or missing, a sentence each; empty when all is ready."""
@@ -88,7 +88,7 @@ class Engine:
             key = (str(path), path.stat().st_mtime)
         except OSError as error:
             raise UserError("This sound is no longer here.", "Please give it again.") from error
-        return self._sounds.get(key, lambda: decode(path, self.config.limits))
+        return self._sounds.get(key, lambda: sandbox.decode(path, self.config.limits))
 
     def embed_file(self, path: str | Path, setting: Setting) -> tuple["Tensor", "Tensor"]:
         """Embedding [d] and token [D] of a file's loudest window."""

@@ -65,6 +65,11 @@ def middle_frame(path: Path, limits: SoundLimits, window: tuple[float, float] | 
     return Image.frombytes("RGB", tuple(header["size"]), bytes(content))
 
 
+def start() -> None:
+    """Starts a child before the first visitor needs it."""
+    _CHILDREN.start()
+
+
 class _Ended(Exception):
     """A child is of no further use."""
 
@@ -110,10 +115,12 @@ class Child:
         alarm.start()
         try:
             return work()
-        except (OSError, ValueError, KeyError, TypeError) as broken:  # its pipes are closed, or it talks nonsense
+        except BaseException as broken:  # whatever it is, what is left of the answer must not become the next one's
             self.process.kill()
             self.process.wait()
-            raise _Ended from broken
+            if isinstance(broken, OSError | ValueError | KeyError | TypeError):  # a closed pipe, or nonsense
+                raise _Ended from broken
+            raise
         finally:
             alarm.cancel()
             alarm.join()  # so that a child being killed is not taken for a live one
@@ -144,6 +151,13 @@ class Children:
         self._idle: queue.LifoQueue[Child | None] = queue.LifoQueue()  # the one used last, which is warm, comes first
         for _ in range(self._count):
             self._idle.put(None)
+
+    def start(self) -> None:
+        child = self._idle.get()
+        try:
+            child = child or Child()
+        finally:
+            self._idle.put(child)
 
     def ask(
         self, work: str, path: str | Path, limits: SoundLimits, window: tuple[float, float] | None = None

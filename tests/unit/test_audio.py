@@ -230,6 +230,28 @@ def test_decoding_stops_at_the_limit(tmp_path: Path, blocks) -> None:
     assert sound.samples.nbytes <= decoded
 
 
+def test_every_block_is_checked_not_only_the_header() -> None:
+    blocks = [(toy.RATE, np.ones((100, 2), np.float32)), (toy.RATE, np.ones((100, 9), np.float32))]
+    with pytest.raises(UserError, match="9 channels"):
+        audio._gather(iter(blocks), SoundLimits())
+    with pytest.raises(UserError, match="1 Hz"):
+        audio._gather(iter([(1, np.ones((100, 2), np.float32))]), SoundLimits())
+
+
+def test_decoding_stops_when_its_time_is_up() -> None:
+    endless = ((toy.RATE, np.zeros((1, 1), np.float32)) for _ in iter(int, 1))
+    with pytest.raises(UserError, match="takes too long"):
+        audio._gather(endless, SoundLimits(wall_seconds=0.2))
+
+
+@pytest.mark.parametrize("suffix", ["au", "snd", "vox", "gsm", "sph"])
+def test_no_suffix_makes_words_a_sound(tmp_path: Path, suffix: str) -> None:
+    """libsndfile takes some of them for samples without a header."""
+    (tmp_path / f"a.{suffix}").write_bytes(b"just words, no sound\n" * 500)
+    with pytest.raises(UserError, match="could not be read as sound"):
+        decode(tmp_path / f"a.{suffix}")
+
+
 def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     path = toy.write_sound(tmp_path / "a.wav", toy.noise(80.0))
     with pytest.raises(UserError, match="larger than 2 MB"):

@@ -158,6 +158,28 @@ def test_several_at_once_get_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path
             assert [sound.digest for sound in pool.map(lambda path: sandbox.decode(path, LIMITS), paths)] == wanted
 
 
+def test_one_can_be_started_early(children: sandbox.Children, tone: Path) -> None:
+    sandbox.start()
+    early = child(children)
+    assert early.usable()
+    sandbox.start()  # there is one already
+    sandbox.decode(tone)
+    assert child(children) is early
+
+
+def test_an_answer_that_was_not_read_is_nobody_elses(
+    children: sandbox.Children, tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where this process runs out of memory while it reads."""
+    other = toy.write_sound(tmp_path / "other.wav", toy.noise(2.0))
+    sandbox.decode(tone)
+    with monkeypatch.context() as patch:
+        patch.setattr(child(children), "_answer", lambda most: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            sandbox.decode(other)
+    assert sandbox.decode(tone).seconds == 1.0
+
+
 def test_a_crowd_is_told_to_wait(children: sandbox.Children, tone: Path) -> None:
     sandbox.decode(tone)
     with asked_of_a_stopped(children, lambda: sandbox.decode(tone, LIMITS)) as (pid, answer):
