@@ -208,5 +208,7 @@ def _av_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarra
             except av.error.InvalidDataError:
                 continue  # one broken packet does not spoil the rest
             for frame in frames:
+                # A stream may gain channels on the way; beyond 8, PyAV reads memory that is not the frame's.
+                _check(frame.sample_rate, frame.layout.nb_channels, limits)
                 for planar in to_float.resample(frame):
                     yield rate, planar.to_ndarray().T

@@ -238,6 +238,22 @@ def test_every_block_is_checked_not_only_the_header() -> None:
         audio._gather(iter([(1, np.ones((100, 2), np.float32))]), SoundLimits())
 
 
+def test_channels_that_come_on_the_way_are_counted_before_they_are_read(tmp_path: Path) -> None:
+    """A fuzzer found a stream of AAC that goes from 1 channel to 57, whose 9th and later PyAV cannot read."""
+    mono = encode(tmp_path / "mono.aac", toy.tone(440, 0.5, 48_000), 48_000, "adts", "aac").read_bytes()
+    with av.open(str(tmp_path / "many.aac"), "w", format="adts") as out:
+        track = out.add_stream("aac", rate=48_000, layout="5.1")
+        for start in range(0, 24_000, 1024):
+            frame = av.AudioFrame.from_ndarray(np.full((6, 1024), 0.1, np.float32), format="fltp", layout="5.1")
+            frame.sample_rate, frame.pts = 48_000, start
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    (tmp_path / "a.aac").write_bytes(mono + (tmp_path / "many.aac").read_bytes())
+    with pytest.raises(UserError, match="6 channels"):
+        list(audio._av_blocks(tmp_path / "a.aac", SoundLimits(channels=2)))
+    assert {block.shape[1] for _, block in audio._av_blocks(tmp_path / "a.aac", SoundLimits())} == {1, 6}
+
+
 def test_decoding_stops_when_its_time_is_up() -> None:
     endless = ((toy.RATE, np.zeros((1, 1), np.float32)) for _ in iter(int, 1))
     with pytest.raises(UserError, match="takes too long"):
