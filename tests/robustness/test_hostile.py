@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hostile
+import hostile_pictures
 import numpy as np
 import pytest
 
@@ -84,7 +85,7 @@ def test_a_sound_or_one_sentence(given: Given, one_child: sandbox.Children, subt
 def test_a_picture_or_one_sentence(
     given: Given, tmp_path: Path, one_child: sandbox.Children, subtests: pytest.Subtests
 ) -> None:
-    for name, path, expected in [*placed(hostile.pictures(), tmp_path), *((n, p, None) for n, p, _ in given)]:
+    for name, path, expected in [*placed(hostile_pictures.files(), tmp_path), *((n, p, None) for n, p, _ in given)]:
         with subtests.test(file=name):
             frame = outcome(lambda path=path: sandbox.middle_frame(path, LIMITS))
             assert expected is None or (frame is not None) == expected
