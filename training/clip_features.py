@@ -22,9 +22,9 @@ from soundclip_demo.parts import Parts
 
 from . import rows
 from .own_clips import middle
-from .rows import PICTURES
+from .rows import PICTURES, WHISPERCLIP
 
-WHISPER, WHISPERCLIP = "whisper", "whisperclip"
+WHISPER = "whisper"
 BATCH = 16
 
 

@@ -13,7 +13,7 @@ from soundclip_demo.encoders import ENCODERS, trained
 from soundclip_demo.encoders.whisperclip import load_fusion
 from soundclip_demo.projection import Projector, blend
 
-from .rows import Rows
+from .rows import WHISPERCLIP, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,8 @@ def opened(features: Path, config: Config) -> dict[str, Heard]:
     for name in ENCODERS:
         if (features / name).is_dir() and (file := trained(f"{name}-projector", config)).exists():
             rows = Rows(features, name)
-            fused = name == "whisperclip"
-            head = load_fusion(trained("whisperclip-fusion", config)) if fused else torch.nn.Identity()
+            fused = name == WHISPERCLIP
+            head = load_fusion(trained(f"{name}-fusion", config)) if fused else torch.nn.Identity()
             found[name] = Heard(rows, head, Projector.load(file, rows.spec))
     if not found:
         raise ValueError(f"{config.checkpoints} has no projector for what {features} holds")

@@ -1,5 +1,7 @@
 """Trains a projector on the cached pairs of a large corpus: `python -m training paired --features DIR --out DIR`.
 
+WhisperCLIP's fusion is trained with its projector.
+
 Runs in one process or, started by `torchrun --nproc-per-node N -m training paired ...`, in several, with the same
 batches and up to rounding the same result. Stopped at any moment and started again, it goes on where the last state
 was saved; in one process the weights are then those of a run that was never stopped, bit for bit.
@@ -30,13 +32,14 @@ from .losses import gathered_info_nce, info_nce
 from .paired_config import Config
 from .paired_data import Batch, PairFiles, Pairs, share_of
 from .processes import Processes, joined
+from .projector import standardise
 
 COLUMNS = ("epoch", "step", "train", "validation", "temperature", "seconds")
 TEMPERATURES = (0.01, 1.0)  # where a learned one stays; CLIP, too, lets its similarities grow a hundredfold at most
 
 
 class Aligner(nn.Module):
-    """A projector and the temperature of its loss. Gives a batch's loss, as DistributedDataParallel wants it."""
+    """A projector, its head and the temperature of its loss. Gives a batch's loss, as DistributedDataParallel wants it."""
 
     def __init__(self, projector: HubProjector, config: Config) -> None:
         super().__init__()
@@ -48,9 +51,9 @@ class Aligner(nn.Module):
     def temperature(self) -> Tensor:
         return self.log_temperature.exp()
 
-    def forward(self, embedding: Tensor, picture: Tensor, groups: Tensor, gathered: bool = False) -> Tensor:
+    def forward(self, features: Tensor, picture: Tensor, groups: Tensor, gathered: bool = False) -> Tensor:
         loss = gathered_info_nce if gathered else info_nce
-        return loss(self.projector(embedding), picture, groups, self.temperature, self.one_way)
+        return loss(self.projector(features), picture, groups, self.temperature, self.one_way)
 
 
 @dataclass
@@ -73,7 +76,8 @@ class Run:
         if self.batch % processes.count:
             raise ValueError(f"a batch of {self.batch} cannot be shared evenly by {processes.count} processes")
         torch.manual_seed(config.seed)
-        projector = HubProjector(pairs.embeddings.shape[1], pairs.pictures.shape[1], config.hidden, config.dropout)
+        width = pairs.pictures.shape[1]
+        projector = HubProjector(pairs.features.shape[1:], width, config.hidden, config.dropout)
         self.aligner = Aligner(projector, config).to(processes.device)
         self.several = processes.count > 1
         self.model = DistributedDataParallel(self.aligner, forward_sync_buffers=False) if self.several else self.aligner
@@ -87,12 +91,13 @@ class Run:
         self.best: dict[str, Tensor] = {}
 
     def standardise(self) -> None:
-        """The projector's statistics, from all training pairs; a restored run has them already."""
-        mean, std, norm = self.pairs.statistics()
-        projector = self.aligner.projector
-        projector.mean.copy_(mean)
-        projector.std.copy_(std.clamp(min=1e-4))
-        projector.norm.copy_(norm)
+        """Statistics of what fusion and projector take, from all training pairs; a restored run has them already."""
+        trained, device = self.aligner.projector, self.processes.device
+        if trained.fused:
+            standardise(trained.head, *self.pairs.statistics(nn.Identity(), device)[:2])
+        *spread, norm = self.pairs.statistics(trained.head, device)
+        standardise(trained.projector, *spread)
+        trained.projector.norm.copy_(norm)
 
     def plan(self) -> list[np.ndarray]:
         """This process's rows of each batch that is left of the epoch."""
@@ -212,7 +217,7 @@ def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> 
     progress, pairs = run.progress, run.pairs
     found = {
         "encoder": files.encoder,
-        "encoder_spec": run.pairs.embeddings.spec,
+        "encoder_spec": run.pairs.features.spec,
         "pairs": {"train": len(pairs.train), "validation": len(pairs.validation), "left_out": pairs.left_out},
         "command": "python -m training paired --features DIR --encoder NAME --out DIR",
         "minutes": round(progress.seconds / 60, 1),
@@ -226,7 +231,7 @@ def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training paired`."""
     parser.add_argument("--features", type=Path, required=True, help="what `training clips` wrote")
-    parser.add_argument("--encoder", required=True, help="whose embeddings of it are projected")
+    parser.add_argument("--encoder", required=True, help="whose features of it are projected")
     parser.add_argument("--config", type=Path, help="your own settings (default: training/configs/paper.toml)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is gone on with")
 

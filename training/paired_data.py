@@ -1,6 +1,8 @@
-"""Pairs of a large corpus, in the features that `training clips` wrote: a clip's embedding, its picture's token."""
+"""Pairs of a large corpus, in the features that `training clips` wrote: what an encoder gave for a clip, and its
+picture's token."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundclip_demo.alignment import HIGHEST
 
 from .processes import Processes
-from .rows import PICTURES, Rows
+from .rows import PICTURES, WHISPERCLIP, Rows
 
-CHUNK = 4096  # rows that are read at a time when all are
+CHUNK = 2**22  # values that are read at a time when all rows are
 SAMPLE = 1000  # rows of an array that its hash looks at
 
-Batch = tuple[Tensor, Tensor, Tensor]  # embeddings [n, d], picture tokens [n, D], groups [n]
+Batch = tuple[Tensor, Tensor, Tensor]  # features [n, d] or [n, L, 2, width], picture tokens [n, D], groups [n]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class PairFiles:
 class Pairs:
     """The pairs that may be trained on: clips of the splits train and validation, both of whose sides could be read.
 
+    A sound's features are its embedding [d] or, of WhisperCLIP, the statistics [L, 2, width] of all layers, which a
+    fusion that is trained with the projector makes an embedding of.
+
     Args:
         threshold: pairs with a lower mean score, or none, are left out, of both splits; None keeps all.
 
@@ -40,18 +45,18 @@ class Pairs:
     """
 
     def __init__(self, files: PairFiles, threshold: float | None, seed: int) -> None:
-        self.embeddings, self.pictures = Rows(files.features, files.encoder), Rows(files.features, PICTURES)
+        self.features, self.pictures = Rows(files.features, files.encoder), Rows(files.features, PICTURES)
         self.groups, splits = (np.load(files.features / f"{name}.npy") for name in ("groups", "splits"))
         count = len(self.groups)
-        if len(self.embeddings.shape) != 2:
-            raise ValueError(f"{files.encoder} has no embeddings of one dimension: {list(self.embeddings.shape[1:])}")
+        if len(self.features.shape) != (4 if files.encoder == WHISPERCLIP else 2):
+            raise ValueError(f"{files.encoder} has features of another form: {list(self.features.shape[1:])}")
         if self.groups.ndim != 1 or not np.issubdtype(self.groups.dtype, np.integer):
             raise ValueError(f"{files.features} must hold one whole number for each row in groups.npy")
-        if not len(self.embeddings) == len(self.pictures) == len(splits) == count:
-            rows = f"{len(self.embeddings)} embeddings, {len(self.pictures)} pictures, {count} groups"
+        if not len(self.features) == len(self.pictures) == len(splits) == count:
+            rows = f"{len(self.features)} sounds, {len(self.pictures)} pictures, {count} groups"
             raise ValueError(f"the files are not of the same rows: {rows}, {len(splits)} splits")
         there = np.isin(splits, ("train", "validation"))
-        there[[*self.embeddings.missing, *self.pictures.missing]] = False
+        there[[*self.features.missing, *self.pictures.missing]] = False
         kept = there & _kept(files.features / "scores.npy", threshold, count)
         self.left_out = int(there.sum() - kept.sum())
         self.train = np.flatnonzero(kept & (splits == "train"))
@@ -68,9 +73,9 @@ class Pairs:
         return [np.sort(order[i : i + batch]) for i in range(0, len(order) - batch + 1, batch)]
 
     def read(self, rows: np.ndarray, device: torch.device) -> Batch:
-        embedding, picture = (torch.from_numpy(part[rows]) for part in (self.embeddings, self.pictures))
+        features, picture = (torch.from_numpy(part[rows]) for part in (self.features, self.pictures))
         groups = torch.from_numpy(self.groups[rows].astype(np.int64))
-        return embedding.to(device).float(), picture.to(device).float(), groups.to(device)
+        return features.to(device).float(), picture.to(device).float(), groups.to(device)
 
     def batches(self, plan: list[np.ndarray], device: torch.device) -> Iterator[Batch]:
         """The batches of a plan; the next one is read in a thread while one is in use."""
@@ -83,21 +88,24 @@ class Pairs:
             if coming:
                 yield coming.result()
 
-    def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean [d] and standard deviation [d] of the training embeddings, and mean length of their pictures.
+    @torch.no_grad()
+    def statistics(self, head: nn.Module, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and standard deviation of what `head` makes of the training pairs' features, and the mean length of
+        their pictures.
 
         Raises:
             ValueError: a value is not finite.
         """
         total, squares, length = 0.0, 0.0, 0.0
-        for first in range(0, len(self.train), CHUNK):
-            rows = self.train[first : first + CHUNK]
-            embedding, picture, _ = self.read(rows, torch.device("cpu"))
-            whole = embedding.isfinite().all(1) & picture.isfinite().all(1)
+        chunk = max(1, CHUNK // math.prod(self.features.shape[1:]))
+        for first in range(0, len(self.train), chunk):
+            rows = self.train[first : first + chunk]
+            features, picture, _ = self.read(rows, device)
+            whole = features.isfinite().flatten(1).all(1) & picture.isfinite().all(1)
             if not whole.all():
                 raise ValueError(f"row {rows[int(whole.int().argmin())]} holds a value that is not finite")
-            embedding = embedding.double()  # float32 would lose the small differences of 10^5 rows
-            total, squares = total + embedding.sum(0), squares + (embedding**2).sum(0)
+            made = head(features).double()  # float32 would lose the small differences of 10^5 rows
+            total, squares = total + made.sum(0), squares + (made**2).sum(0)
             length += picture.norm(dim=1).double().sum()
         mean = total / len(self.train)
         std = (squares / len(self.train) - mean**2).clamp(min=0).sqrt()
@@ -105,11 +113,11 @@ class Pairs:
 
     def hash(self) -> str:
         """What tells other data from these: shapes, rows chosen, all groups, and a fixed sample of the rows."""
-        found = hashlib.sha256(f"{self.embeddings.shape} {self.pictures.shape}".encode())
+        found = hashlib.sha256(f"{self.features.shape} {self.pictures.shape}".encode())
         sample = np.unique(np.linspace(0, len(self.groups) - 1, SAMPLE).astype(np.int64))
         for part in (self.train, self.validation, self.groups.astype(np.int64)):
             found.update(part.tobytes())
-        for array in (self.embeddings, self.pictures):
+        for array in (self.features, self.pictures):
             found.update(array[sample].tobytes())
         return found.hexdigest()[:12]
 

@@ -3,7 +3,6 @@
 WhisperCLIP's fusion has a few weights of its own; they are trained together with its projector.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soundclip_demo import tensors
 from soundclip_demo.encoders.whisperclip import Fusion, load_fusion
 from soundclip_demo.projection import Projector
 
@@ -54,13 +52,17 @@ def build(encoder: str, heard: Tensor, width: int, config: Config) -> tuple[nn.M
     fusion = head(encoder)
     if encoder == "whisperclip":
         fusion = Fusion(heard.shape[1], heard.shape[-1])
-        fusion.mean.copy_(heard.mean(0))
-        fusion.std.copy_(heard.std(0).clamp(min=1e-4))
+        standardise(fusion, heard.mean(0), heard.std(0))
     embedding = fusion(heard).detach()
     projector = Projector(embedding.shape[1], width, dropout=config.dropout)
-    projector.mean.copy_(embedding.mean(0))
-    projector.std.copy_(embedding.std(0).clamp(min=1e-4))
+    standardise(projector, embedding.mean(0), embedding.std(0))
     return fusion, projector
+
+
+def standardise(module: Fusion | Projector, mean: Tensor, std: Tensor) -> None:
+    """Has a module take its input by the mean and standard deviation that the training's has."""
+    module.mean.copy_(mean)
+    module.std.copy_(std.clamp(min=1e-4))
 
 
 def train(
@@ -125,5 +127,4 @@ def save(folder: Path, encoder: str, fusion: nn.Module, projector: Projector, ca
     folder.mkdir(parents=True, exist_ok=True)
     projector.save(folder / f"{encoder}-projector.safetensors", card)
     if isinstance(fusion, Fusion):
-        state = {name: tensor.contiguous() for name, tensor in fusion.state_dict().items()}
-        tensors.save(folder / f"{encoder}-fusion.safetensors", state, {"card": json.dumps(card)})
+        fusion.save(folder / f"{encoder}-fusion.safetensors", card)

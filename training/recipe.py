@@ -20,8 +20,6 @@ from soundclip_demo.suites import SUITES
 from . import hub, paired_config, settings, tune, verbs, whole
 from .steps import Folders
 
-PAIRED = [name for name in ENCODERS if name != "whisperclip"]  # whose fusion `paired` cannot train yet
-
 
 def compact(args: argparse.Namespace) -> int:
     """Everything that is bundled, and in `results/recipe.json` the minutes that each verb took over all its runs."""
@@ -64,8 +62,7 @@ def paper(args: argparse.Namespace) -> int:
         if module.main(given):
             return 1
         if verb == "paired":
-            file = checkpoints / f"{given.encoder}-projector.safetensors"
-            shutil.copyfile(given.out / "model" / hub.WEIGHTS, file)
+            hub.install(given.out / "model", given.encoder, checkpoints)
         if verb == "tune":
             shutil.copytree(given.out / "llava", checkpoints / "llava", dirs_exist_ok=True)
     return 0
@@ -91,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--videos", type=Path, required=True, help="folder of videos, or of tar shards of them")
     given.add_argument("--list", type=Path, help="which of them, and which part: lines of id, start, end, labels")
     given.add_argument("--annotations", type=Path, help="AVE-2's folder, say; without them the clips are annotated")
-    given.add_argument("--encoders", nargs="+", choices=PAIRED, default=PAIRED, help="default: all but WhisperCLIP")
+    given.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS), help="default: all")
     given.add_argument("--suite", choices=list(SUITES), default="paper", help="whose models (default: paper)")
     given.add_argument("--config", type=Path, help="your own settings (default: training/configs/paper.toml)")
     given.add_argument("--out", type=Path, required=True, help="folder that gets everything")

@@ -18,6 +18,7 @@ import numpy as np
 
 MANIFEST = "manifest.json"
 PICTURES = "pictures"  # the array of the CLIP tower; the others are called by their encoders
+WHISPERCLIP = "whisperclip"  # whose rows are what its fusion reads: the fusion is trained with the projector
 FEWEST, MOST, SHARES = 16, 4096, 128  # rows of a shard, and how many shards an array has between these bounds
 
 

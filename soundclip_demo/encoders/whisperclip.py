@@ -5,6 +5,7 @@ output is summarised over time by mean and standard deviation; a softmax-weighte
 weights per statistic, gives the embedding. The paper gives no formula; this is the recommended reading of it.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from .. import tensors
 from ..config import WINDOW_SECONDS
 from .base import EncoderSpec
 from .whisper import (
@@ -66,6 +68,11 @@ class Fusion(nn.Module):
         """Of what it gives."""
         layers, statistics, width = self.mean.shape
         return statistics * width * (layers if self.weight is None else 1)
+
+    def save(self, file: Path, card: dict) -> None:
+        """Writes the weights with their card in the header."""
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        tensors.save(file, state, {"card": json.dumps(card)})
 
 
 def load_fusion(file: Path) -> Fusion:

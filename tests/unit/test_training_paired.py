@@ -18,6 +18,7 @@ import toy
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from soundclip_demo.encoders.whisperclip import load_fusion
 from soundclip_demo.projection import Projector
 from training import hub, paired, rows, state
 from training.__main__ import main
@@ -29,6 +30,7 @@ from training.processes import Processes, joined
 from training.rows import PICTURES, Layout, Rows
 
 ROWS, WIDTH, SPACE = 420, 8, 12
+LAYERS, TELLS = 3, 1  # of WhisperCLIP, and the one that tells what is seen
 CONFIG = toy.settings_of(
     Config, "paired", "paper", hidden=(16, 16), rate=3e-3, batch=16, epochs=4, save_every=3, threshold=0.0
 )
@@ -49,13 +51,18 @@ def write_array(folder: Path, values: np.ndarray, problems: dict[int, str], spec
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> PairFiles:
-    """Three rows of each video; pictures are a fixed turn of the embeddings, with noise."""
+    """Three rows of each video; pictures are a fixed turn of the embeddings, with noise, and so is one layer."""
     folder = tmp_path_factory.mktemp("pairs")
     made = np.random.default_rng(0)
     heard = np.repeat(made.normal(size=(ROWS // 3, WIDTH)), 3, 0) + 0.3 * made.normal(size=(ROWS, WIDTH))
     embeddings = 5 * heard + 2
     embeddings[list(BROKEN)] = np.nan
     write_array(folder / "clap", embeddings, BROKEN)
+    layers = made.normal(size=(ROWS, LAYERS, 2, WIDTH // 2))
+    layers[:, TELLS] = heard.reshape(ROWS, 2, -1)
+    layers *= np.array([1, 30, 5])[:, None, None]
+    layers[list(BROKEN)] = np.nan
+    write_array(folder / "whisperclip", layers, BROKEN)
     write_array(folder / PICTURES, heard @ made.normal(size=(WIDTH, SPACE)), {}, "eye")
     groups = np.repeat(np.arange(ROWS // 3), 3)[::-1]
     np.save(folder / "groups.npy", groups)
@@ -68,7 +75,7 @@ def with_files(files: PairFiles, folder: Path, **changed: np.ndarray) -> PairFil
     """A copy of the features with other lists or arrays."""
     copy = shutil.copytree(files.features, folder / str(len(list(folder.iterdir()))))
     for name, values in changed.items():
-        if name in ("clap", PICTURES):
+        if (copy / name).is_dir():
             shutil.rmtree(copy / name)
             write_array(copy / name, values, {})
         else:
@@ -163,7 +170,9 @@ def test_two_processes_have_the_loss_and_gradients_of_one(tmp_path: Path) -> Non
             torch.testing.assert_close(gathered[name], value, rtol=1e-12, atol=1e-12)
 
 
-def test_two_processes_train_the_weights_of_one(files: PairFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoder", ["clap", "whisperclip"])
+def test_two_processes_train_the_weights_of_one(files: PairFiles, encoder: str, tmp_path: Path) -> None:
+    files = replace(files, encoder=encoder)
     config = replace(CONFIG, epochs=1, batch=96, learn_temperature=True)  # three steps
     paired.train(files, config, tmp_path / "one")
     in_two_processes(paired.train, files, config, tmp_path / "two")
@@ -212,7 +221,9 @@ def test_the_curve_has_every_step_once(whole: Path) -> None:
     assert seconds == sorted(seconds)
 
 
-def test_dropout_is_the_same_after_a_stop(files: PairFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoder", ["clap", "whisperclip"])
+def test_dropout_is_the_same_after_a_stop(files: PairFiles, encoder: str, tmp_path: Path) -> None:
+    files = replace(files, encoder=encoder)
     config = replace(CONFIG, dropout=0.2, epochs=1)
     paired.train(files, config, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
@@ -223,6 +234,28 @@ def test_dropout_is_the_same_after_a_stop(files: PairFiles, tmp_path: Path) -> N
     paired.train(files, config, tmp_path / "stopped")
     whole, stopped = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "stopped"))
     assert all(torch.equal(stopped[name], value) for name, value in whole.items())
+
+
+def test_a_fusion_is_trained_with_its_projector_and_opens_in_the_demo(files: PairFiles, tmp_path: Path) -> None:
+    paired.train(replace(files, encoder="whisperclip"), replace(CONFIG, epochs=8, weight_decay=0.0), tmp_path / "run")
+    trained = HubProjector.from_pretrained(tmp_path / "run" / "model")
+    shares = trained.head.weight.softmax(0)
+    assert (shares.argmax(0) == TELLS).all() and shares[TELLS].min() > 1.05 / LAYERS
+    features = torch.from_numpy(Rows(files.features, "whisperclip")[Pairs(files, None, 0).train]).float()
+    standard = (features - trained.head.mean) / trained.head.std
+    torch.testing.assert_close(standard.mean(0), torch.zeros(LAYERS, 2, WIDTH // 2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(standard.std(0), torch.ones(LAYERS, 2, WIDTH // 2), atol=5e-3, rtol=0)
+    losses = [float(row["validation"]) for row in rows_of(tmp_path / "run" / "curve.csv") if row["validation"]]
+    assert losses[-1] < 0.9 * losses[0]
+    hub.install(tmp_path / "run" / "model", "whisperclip", tmp_path)
+    fusion = load_fusion(tmp_path / "whisperclip-fusion.safetensors")
+    projector = Projector.load(tmp_path / "whisperclip-projector.safetensors", "abc")
+    with torch.inference_mode():
+        assert fusion(features).shape == (len(features), fusion.dim)
+        assert torch.equal(projector(fusion(features)), trained(features))
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    for fact in (f"{LAYERS} layers", f"[N, {LAYERS}, 2, 4] ->", f"(width {WIDTH})", "`whisperclip-fusion.safetensors`"):
+        assert fact in card
 
 
 def test_the_best_epoch_is_kept(files: PairFiles, whole: Path) -> None:
@@ -294,7 +327,7 @@ def test_a_threshold_leaves_rows_out_and_moves_none(files: PairFiles, tmp_path: 
 
 def test_statistics_are_of_the_training_rows(files: PairFiles) -> None:
     pairs = Pairs(files, None, 0)
-    mean, std, norm = pairs.statistics()
+    mean, std, norm = pairs.statistics(torch.nn.Identity(), torch.device("cpu"))
     embeddings, pictures = (
         Rows(files.features, name)[pairs.train].astype(float) for name in ("clap", PICTURES)
     )
@@ -306,7 +339,7 @@ def test_statistics_are_of_the_training_rows(files: PairFiles) -> None:
 def test_unfit_files_are_refused(files: PairFiles, tmp_path: Path) -> None:
     for threshold, changed, words in (
         (None, {"pictures": np.zeros((ROWS - 1, 8))}, "not of the same rows"),
-        (None, {"clap": np.zeros((ROWS, 2, 2, 8))}, "no embeddings of one dimension"),
+        (None, {"clap": np.zeros((ROWS, 2, 2, 8))}, "features of another form"),
         (None, {"groups": np.zeros(ROWS)}, "whole number"),
         (None, {"splits": np.full(ROWS, "test")}, "too few"),
         (7.6, {"scores": np.full((ROWS, 5), 42)}, "scores are 0 to 10"),
@@ -321,7 +354,7 @@ def test_unfit_files_are_refused(files: PairFiles, tmp_path: Path) -> None:
     spoilt = Rows(files.features, "clap")[np.arange(ROWS)]
     spoilt[list(BROKEN)], spoilt[82] = 0, np.inf
     with pytest.raises(ValueError, match="row 82 .*not finite"):
-        Pairs(with_files(files, tmp_path, clap=spoilt), None, 0).statistics()
+        Pairs(with_files(files, tmp_path, clap=spoilt), None, 0).statistics(torch.nn.Identity(), torch.device("cpu"))
 
 
 def test_an_array_that_is_not_whole_is_refused(files: PairFiles, tmp_path: Path) -> None:
@@ -390,6 +423,9 @@ def test_an_unfit_model_folder_is_refused(whole: Path, tmp_path: Path) -> None:
         (
             lambda folder: (folder / hub.WEIGHTS).unlink(),
             lambda folder: (folder / hub.WEIGHTS).write_bytes(b"no weights"),
+            lambda folder: (folder / hub.CONFIG).write_text(
+                (folder / hub.CONFIG).read_text().replace(f'"features": [\n   {WIDTH}\n  ]', '"features": [3, 2, 4]')
+            ),
             lambda folder: (folder / hub.CONFIG).write_text("{}"),
             lambda folder: (folder / hub.CONFIG).write_text(
                 (folder / hub.CONFIG).read_text().replace('"outputs": 12', '"outputs": 13')

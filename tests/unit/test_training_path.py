@@ -24,7 +24,7 @@ from training.rows import PICTURES, Rows
 from training.segment import split_of
 
 VIDEOS = {"train": 6, "validation": 2, "test": 4}  # of two segments each
-TRAINED = ("clap", "whisper")
+TRAINED = ("clap", "whisperclip")
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_evaluation_searches_the_test_split_and_measures_captions(out: Path) -> 
         (encoder, mode) for encoder in TRAINED for mode in ("raw", "blend 0.5", "projected")
     } | {("clap", "native")}
     for protocol, said in (("frozen", 8 // evaluate.ENDS["frozen"]), ("tuned", 8 // evaluate.ENDS["tuned"])):
-        worth = settings["whisper", "projected"][protocol]
+        worth = settings["whisperclip", "projected"][protocol]
         assert {"b1", "b2", "b3", "bleu", "rouge_l", "bertscore", "caption"} < worth.keys()
         assert worth["judge"]["mean"] == 7
         assert worth["b2"]["n"] == said
