@@ -93,7 +93,10 @@ def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) ->
 def draw_map(out: Path) -> None:
     """Fits the map of a gallery's tokens anew."""
     tokens = np.load(out / "tokens.npy", allow_pickle=False)
-    np.save(out / "atlas.npy", atlas.fit(tokens.astype(np.float32)))
+    part = out / "atlas.part"
+    with part.open("wb") as stream:
+        np.save(stream, atlas.fit(tokens.astype(np.float32)))
+    part.replace(out / "atlas.npy")  # a page may be reading it
 
 
 def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:

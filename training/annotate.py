@@ -7,7 +7,6 @@ the line to have it tried again. `NAME.manifest.json` says what made the lines.
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -90,13 +89,13 @@ def annotate(source: Path, clips: list[Clip], out: Path, kind: str) -> list[dict
     Raises:
         ValueError: `out` holds lines of other models or another prompt, or is damaged, or another run adds to it.
     """
-    file = _beside(out, "manifest.json")
+    file = manifest.beside(out)
     known = manifest.read(file).get("config", {})
     annotators = annotation.of(kind, known.get("names") if known.get("models") == kind else None)
     config = {"models": kind, "names": annotators.names, "prompt": version(), "attempts": TRIES, "frames": FRAMES}
     if known not in ({}, config):
         raise ValueError(f"{out} holds annotations of other models or settings: {known}, not {config}")
-    data = hashlib.sha256("\n".join(clip.id for clip in clips).encode()).hexdigest()[:12]
+    data = manifest.hash_of([clip.id for clip in clips])
     with manifest.running(file, config, data, source=str(source)) as about:
         lines = run(clips, out, annotators)
         about |= {"clips": len(lines), "scored": sum("problem" not in line for line in lines)}

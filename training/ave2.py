@@ -5,7 +5,6 @@ Fields as in paper-facts section 6.3; `soundclip_demo.alignment` reads those of 
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from soundclip_demo.alignment import DIMENSIONS, Alignment, alignment_of
+from soundclip_demo.config import default_cache
+
+from . import manifest
 
 REPOSITORY = "ali-vosoughi/ave-2"
 REVISION = "0a025ec10aab4c6b7c9f97bdbbd9355e0482cf8b"
@@ -49,10 +51,7 @@ def rows(folder: Path, split: str | None = None) -> Iterator[Row]:
         FileNotFoundError: there is no shard.
         ValueError: a shard is no list of rows, or a row lacks a field; the message says where and which.
     """
-    files = sorted(folder.rglob(f"{split or '*'}_[0-9]*.json"))
-    if not files:
-        raise FileNotFoundError(f"no shard such as train_00000.json below {folder}")
-    for file in files:
+    for file in _shards(folder, split):
         try:
             listed = json.loads(file.read_text())
         except ValueError as error:
@@ -64,6 +63,13 @@ def rows(folder: Path, split: str | None = None) -> Iterator[Row]:
                 yield _row(given)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise ValueError(f"row {number} of {file.name}: {_missing(error)}") from error
+
+
+def _shards(folder: Path, split: str | None) -> list[Path]:
+    files = sorted(folder.rglob(f"{split or '*'}_[0-9]*.json"))
+    if not files:
+        raise FileNotFoundError(f"no shard such as train_00000.json below {folder}")
+    return files
 
 
 def fetch(split: str | None = None) -> Path:
@@ -128,17 +134,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m training ave2`."""
     parser.add_argument("--folder", type=Path, help="where the shards are; without it they come from the hub")
     parser.add_argument("--split", choices=("train", "eval"), help="one of the two; without it both")
+    parser.add_argument("--work", type=Path, default=default_cache() / "training", help="gets the manifest")
 
 
 def main(args: argparse.Namespace) -> int:
     """Counts what there is and what the thresholds select."""
-    try:
-        found = list(rows(args.folder or fetch(args.split), args.split))
-    except (FileNotFoundError, PermissionError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    for split, count in Counter(row.split for row in found).items():
-        videos = len({row.youtube_id for row in found if row.split == split})
-        print(f"{split:6} {count:7} clips of {videos:7} videos, {count * 3 / 3600:.1f} h")
-    show([row.alignment for row in found])
+    folder = args.folder or fetch(args.split)
+    data = manifest.hash_of([(file.name, file.stat().st_size) for file in _shards(folder, args.split)])
+    with manifest.running(manifest.of_verb(args.work, "ave2"), {"split": args.split}, data) as about:
+        found, about["clips"] = list(rows(folder, args.split)), {}
+        for split, count in Counter(row.split for row in found).items():
+            videos = len({row.youtube_id for row in found if row.split == split})
+            print(f"{split:6} {count:7} clips of {videos:7} videos, {count * 3 / 3600:.1f} h")
+            about["clips"][split] = count
+        show([row.alignment for row in found])
     return 0

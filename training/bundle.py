@@ -16,7 +16,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from training import attribution, corpus, render
+from soundclip_demo.weights import sha256
+from training import attribution, corpus, manifest, render, whole
 from training.packages import MissingItem, Package, fetch, read_item
 
 TABLES = Path(__file__).parent / "tables"
@@ -37,13 +38,23 @@ def read_table(name: str) -> list[dict[str, str]]:
 
 
 def build(out_dir: Path, cache: Path) -> None:
-    """Write gallery, examples and licences under `out_dir`, replacing what is there.
+    """Write gallery, examples and licences under `out_dir`, replacing what is there; killed, go on with what is done.
 
     Packages are kept in `cache`. Raises MissingItem, which names the item, when a package lacks one.
     """
     clips, examples = read_table("gallery"), read_table("examples")
-    for name in ("gallery", "examples", "licences"):
-        shutil.rmtree(out_dir / name, ignore_errors=True)
+    data = manifest.hash_of({file.name: sha256(file) for file in sorted(TABLES.glob("*.csv"))})
+    file = out_dir / "bundle.manifest.json"
+    begun = manifest.read(file)
+    goes_on = (begun.get("data"), begun.get("complete")) == (data, False)
+    with manifest.running(file, {}, data) as about:
+        for name in ("gallery", "examples", "licences") if not goes_on else ():
+            shutil.rmtree(out_dir / name, ignore_errors=True)
+        about |= {"clips": len(clips), "examples": len(examples)}
+        _build(clips, examples, out_dir, cache)
+
+
+def _build(clips: list[dict[str, str]], examples: list[dict[str, str]], out_dir: Path, cache: Path) -> None:
     build_gallery(clips, out_dir / "gallery", cache)
     build_examples(examples, out_dir / "examples", cache)
     stated = {row[column] for row in clips for column in ("sound_licence", "picture_licence")}
@@ -53,23 +64,25 @@ def build(out_dir: Path, cache: Path) -> None:
 def build_gallery(rows: list[dict[str, str]], folder: Path, cache: Path) -> None:
     """Render every row of the gallery table into `folder` and write `clips.csv`."""
     for name in ("videos", "posters", "attribution"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     listed = []
     for number, row in enumerate(rows, 1):
+        video, poster, text = (f"videos/{row['id']}.mp4", f"posters/{row['id']}.jpg",
+                               f"attribution/{row['id']}.txt")
+        licence = f"sound {row['sound_licence']}; picture {row['picture_licence']}"
+        listed.append({**row, "video": video, "poster": poster, "still": "1", "licence": licence,
+                       "attribution": text})
+        if (folder / text).exists():  # it is written last
+            continue
         print(f"clip {number} of {len(rows)}: {row['id']}", file=sys.stderr)
         sound_package, picture_package = fetch(row["sound_source"], cache), fetch(row["picture_source"], cache)
         sound = render.clip_sound(read_sound(sound_package, row["sound_item"]))
         picture, picture_text = read_picture(picture_package, row["picture_item"], cache)
         master = render.master_picture(picture, row["id"])
-        video, poster, text = (f"videos/{row['id']}.mp4", f"posters/{row['id']}.jpg",
-                               f"attribution/{row['id']}.txt")
         render.write_clip(folder / video, master, sound, row["id"])
         render.write_poster(folder / poster, master, row["id"])
         statement = attribution.clip_attribution(row, sound_package, picture_package, picture_text)
-        (folder / text).write_text(statement, encoding="utf-8")
-        licence = f"sound {row['sound_licence']}; picture {row['picture_licence']}"
-        listed.append({**row, "video": video, "poster": poster, "still": "1", "licence": licence,
-                       "attribution": text})
+        whole.write(folder / text, statement)
     write_table(folder / "clips.csv", CLIP_COLUMNS, listed)
     write_words(folder)
 
@@ -81,15 +94,17 @@ def write_words(folder: Path) -> None:
 
 def build_examples(rows: list[dict[str, str]], folder: Path, cache: Path) -> None:
     """Encode every row of the examples table into `folder` and write `examples.csv`."""
-    (folder / "attribution").mkdir(parents=True)
+    (folder / "attribution").mkdir(parents=True, exist_ok=True)
     listed = []
     for row in rows:
+        file, text = f"{row['id']}.ogg", f"attribution/{row['id']}.txt"
+        listed.append({**row, "file": file, "attribution": text})
+        if (folder / text).exists():  # it is written last
+            continue
         package = fetch(row["sound_source"], cache)
         sound = render.loudest(render.trim(read_sound(package, row["sound_item"])), EXAMPLE_SECONDS)
-        file, text = f"{row['id']}.ogg", f"attribution/{row['id']}.txt"
         render.write_example(folder / file, render.level(sound))
-        (folder / text).write_text(attribution.example_attribution(row, package), encoding="utf-8")
-        listed.append({**row, "file": file, "attribution": text})
+        whole.write(folder / text, attribution.example_attribution(row, package))
     write_table(folder / "examples.csv", EXAMPLE_COLUMNS, listed)
 
 

@@ -8,8 +8,6 @@ Killed at any moment and started again, a run computes only the shards that are 
 """
 
 import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -141,9 +139,8 @@ def main(args: argparse.Namespace) -> int:
     config = replace(config, checkpoints=(args.checkpoints or config.checkpoints).resolve())
     clips, file = clips_of(args.gallery, args.segments), args.out / "manifest.json"
     known = annotated.read(args.annotations) if args.annotations else {}
-    listed = json.dumps([[clip.id, clip.video] for clip in clips] + splits(clips, known))
+    data = manifest.hash_of([(clip.id, clip.video) for clip in clips], splits(clips, known))
     given = {"suite": args.suite, "encoders": args.encoders, "shard": args.shard, "engine": args.engine}
-    data = hashlib.sha256(listed.encode()).hexdigest()[:12]
     with manifest.running(file, given, data, clips=len(clips)) as about:
         about["missing"] = compute(
             clips, args.out, config, args.encoders, ENGINES[args.engine], args.shard, args.processes, known

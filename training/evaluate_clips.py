@@ -1,31 +1,36 @@
 """Measures a suite on held-out clips of one's own or of AVE-2, from the features that `training clips` wrote."""
 
 import argparse
-import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from soundclip_demo.config import Config, config_of
 from soundclip_demo.encoders import load
-from soundclip_demo.parts import NotReady, Parts
+from soundclip_demo.parts import Parts
 from soundclip_demo.suites import SUITES, llava_spec, protocols
-from soundclip_demo.weights import WeightsError
+from soundclip_demo.weights import sha256
 
-from . import annotated, captioned, clip_space, clip_tokens, evaluate, report
+from . import annotated, captioned, clip_space, clip_tokens, evaluate, manifest, report
+from .annotated import Annotated
 from .bertscore import BertScorer
+from .clip_tokens import Heard
 from .clips import require
 from .held_out_clips import POOL, Scorers, chosen, of_clips, told_of_clips
 from .jsonlines import Lines
 from .judge import by_command
-from .own_clips import clips_of
+from .own_clips import Clip, clips_of
 
 HEARS = "clap"  # has words
 BERT, LAYER = "roberta-large", 17  # bert-score's own for English
+SET = ("suite", "most", "tokens", "clip", "bert", "bert_layer", "judge")
+SEED = 0  # of the draw
 
 
 def run(args: argparse.Namespace, config: Config) -> dict:
-    """Everything that `evaluate.measure` gives.
+    """Everything that `evaluate.measure` gives; it is written to `args.out`, with its manifest beside it.
 
     Raises:
         ValueError: features, checkpoints and clips do not belong together, or there is no test split.
@@ -33,9 +38,27 @@ def run(args: argparse.Namespace, config: Config) -> dict:
     clips = clips_of(args.gallery, args.segments)
     require(args.features, clips)
     heard = clip_tokens.opened(args.features, config)
-    projectors = {name: each.projector for name, each in heard.items()}
-    rows = chosen(args.features, heard, args.most)
+    rows = chosen(args.features, heard, args.most, SEED)
     known = annotated.read(args.annotations) if args.annotations else {}
+    said = {name: asdict(known[name]) for name in (clips[row].id for row in rows) if name in known}
+    checkpoints = {file.name: sha256(file) for file in sorted(config.checkpoints.rglob("*.safetensors"))}
+    data = manifest.hash_of(rows.tolist(), said, {name: each.rows.spec for name, each in heard.items()}, checkpoints)
+    given = {name: getattr(args, name) for name in SET} | {"seed": SEED}
+    with manifest.running(manifest.beside(args.out), given, data, clips=len(rows), features=str(args.features)):
+        results = _measure(args, config, clips, rows, heard, known)
+        evaluate.save(results, args.out)
+    return results
+
+
+def _measure(
+    args: argparse.Namespace,
+    config: Config,
+    clips: list[Clip],
+    rows: np.ndarray,
+    heard: dict[str, Heard],
+    known: dict[str, Annotated],
+) -> dict:
+    projectors = {name: each.projector for name, each in heard.items()}
     opened = {name: load(name, config).joint for name in projectors}
     joints = {name: joint() for name, joint in opened.items() if joint}
     held = of_clips(clips, args.features, rows, heard, joints, known)
@@ -79,11 +102,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     config = config_of(args.suite)
-    try:
-        results = run(args, replace(config, checkpoints=args.checkpoints or config.checkpoints))
-    except (OSError, ValueError, NotReady, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    evaluate.save(results, args.out)
-    print(report.page(results))
+    print(report.page(run(args, replace(config, checkpoints=args.checkpoints or config.checkpoints))))
     return 0

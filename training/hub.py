@@ -66,12 +66,13 @@ token = projector(features)  # [N, {features}] -> [N, {outputs}]
 ```
 
 `model.safetensors` is also what the demo opens: copy it to `{encoder}-projector.safetensors` in its folder of
-checkpoints{beside}. It takes no embeddings but those of encoder spec `{encoder_spec}`. The encoder's own licence holds for
-what its weights may be used for.
+checkpoints{beside}. It takes no embeddings but those
+of encoder spec `{encoder_spec}`. The encoder's own licence holds for what its weights may be used for.
 """
 
-FUSED = """The embedding is fused from the mean and the standard deviation over time of each of the encoder's {layers} layers;
-the weights of the fusion, in `fusion.safetensors`, were trained together with the projector's. """
+FUSED = """The embedding is fused from mean and standard deviation over time of each of the
+encoder's {layers} layers; the weights of the fusion, in `fusion.safetensors`, were trained together with the projector's.
+"""
 
 
 class HubProjector(nn.Module):

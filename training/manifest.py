@@ -1,5 +1,6 @@
 """What made a verb's output: settings, seed, versions, hash of the data, and the time over all the runs it took."""
 
+import hashlib
 import json
 import platform
 import threading
@@ -16,6 +17,21 @@ from . import whole
 
 BEAT = 10.0  # seconds from one note of the time to the next: the most that a kill can take from it
 PACKAGES = ("torch", "transformers", "numpy")
+
+
+def beside(file: Path) -> Path:
+    """The manifest of a verb whose output is one file."""
+    return file.with_name(f"{file.stem}.manifest.json")
+
+
+def of_verb(work: Path, verb: str) -> Path:
+    """The manifest of a verb that has no place of its own for it."""
+    return work / "manifests" / f"{verb}.json"
+
+
+def hash_of(*parts: Any) -> str:
+    """Tells other data from these; of anything that JSON can say."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def read(file: Path) -> dict[str, Any]:

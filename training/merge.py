@@ -7,15 +7,17 @@ tower is this project's own class, so `import soundclip_demo.vision` has to come
 import argparse
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from soundclip_demo import adapter
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import Config, config_of
-from soundclip_demo.parts import NotReady, Parts
+from soundclip_demo.parts import Parts
 from soundclip_demo.suites import SUITES, llava_folder
+from soundclip_demo.weights import sha256
+
+from . import manifest
 
 PICTURES = "preprocessor_config.json"  # how the hub's LLaVA wants its pictures
 CARD = """---
@@ -43,19 +45,27 @@ Data, settings and losses of the adapter:
 
 
 def merge(captioner: Captioner, checkpoint: Path, out: Path) -> None:
-    """Merges the adapter into a frozen captioner, for good, and saves model, tokenizer and card.
+    """Merges the adapter into a frozen captioner, for good, and saves model, tokenizer, card and manifest.
 
     Args:
         checkpoint: folder with `adapter/` and its `card.json`.
 
     Raises:
-        ValueError: there is no adapter, or `out` is not empty.
+        ValueError: there is no adapter, or `out` holds anything but what a kill left of this very merge.
     """
     if not adapter.trained(checkpoint):
         raise ValueError(f"{checkpoint} holds no adapter: python -m training tune")
-    if out.exists() and any(out.iterdir()):
+    source, file = Path(captioner.llava.name_or_path), out / "manifest.json"
+    data = manifest.hash_of([sha256(each) for each in sorted(checkpoint.rglob("*")) if each.is_file()])
+    begun = manifest.read(file)
+    left = [each for each in out.glob("*") if not each.name.startswith("manifest.")]
+    if left and (begun.get("data"), begun.get("complete")) != (data, False):
         raise ValueError(f"{out} is not empty")
-    source = Path(captioner.llava.name_or_path)
+    with manifest.running(file, {"llava": str(source)}, data, adapter=str(checkpoint)):
+        _write(captioner, checkpoint, source, out)
+
+
+def _write(captioner: Captioner, checkpoint: Path, source: Path, out: Path) -> None:
     merged = adapter.merge(captioner.llava, checkpoint)
     merged.save_pretrained(out)
     captioner.tokenizer.save_pretrained(out)
@@ -82,9 +92,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     config = config_of(args.suite)
     config = replace(config, checkpoints=args.checkpoints or config.checkpoints)
-    try:
-        merge(Parts(config).captioner("frozen"), llava_folder(config), args.out)
-    except (NotReady, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    merge(Parts(config).captioner("frozen"), llava_folder(config), args.out)
     return 0

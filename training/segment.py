@@ -54,11 +54,6 @@ class _Unusable(Exception):
     """A file that is fine and yet no video with sound; the message goes into its record."""
 
 
-def listed(found: Iterable[Video]) -> str:
-    """Hash of which videos there are, and of the parts that are wanted of them."""
-    return hashlib.sha256(json.dumps([(video.id, video.wanted) for video in found]).encode()).hexdigest()[:12]
-
-
 def cut_all(found: Iterable[Video], out: Path, most: int = MOST, seed: int = 0) -> list[Record]:
     """Cuts what is not cut yet, writes `segments.csv` and gives the records of all."""
     for name in ("clips", "videos"):
@@ -189,7 +184,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     found, config = list(videos(args.videos, args.list)), {"most": args.most, "seed": args.seed}
-    with manifest.running(args.out / "manifest.json", config, listed(found), videos=str(args.videos)) as about:
+    data = manifest.hash_of([(video.id, video.wanted) for video in found])
+    with manifest.running(args.out / "manifest.json", config, data, videos=str(args.videos)) as about:
         records = cut_all(found, args.out, args.most, args.seed)
         about |= {"segments": sum(len(record.segments) for record in records)}
     for record in records:

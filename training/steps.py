@@ -17,8 +17,9 @@ from tqdm import tqdm
 from soundclip_demo import gallery_build, vision, weights
 from soundclip_demo import llava as compact_llava
 from soundclip_demo.config import Config, default_cache
-from soundclip_demo.encoders import ENCODERS, checkpoint, whisper, whisperclip
+from soundclip_demo.encoders import ENCODERS, checkpoint
 from soundclip_demo.encoders import load as load_encoder
+from soundclip_demo.encoders import spec as encoder_spec
 from soundclip_demo.encoders.joint import Words, load_words
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import PROTOCOLS
@@ -74,20 +75,25 @@ class Folders:
     def features(self) -> features.Features:
         return features.load(self.corpus, self.work)
 
+    def config(self) -> Config:
+        return Config(cache=default_cache(), gallery=self.assets / "gallery", checkpoints=self.checkpoints)
+
     def space(self) -> Space:
-        return SUITES["compact"].space(Config(checkpoints=self.checkpoints))
+        return SUITES["compact"].space(self.config())
 
     def gallery(self) -> Gallery:
         return read(self.assets / "gallery", self.space())
 
 
-def show_corpus(folders: Folders) -> None:
-    """Counts sounds and recordings by split."""
-    sounds = corpus.sounds(folders.corpus)
+def show_corpus(folders: Folders) -> dict[str, dict[str, int]]:
+    """Counts sounds, recordings and categories by split."""
+    sounds, counted = corpus.sounds(folders.corpus), {}
     for split, count in Counter(sound.split for sound in sounds).most_common():
         recordings = {sound.recording for sound in sounds if sound.split == split}
         kinds = {sound.category for sound in sounds if sound.split == split}
+        counted[split] = {"sounds": count, "recordings": len(recordings), "categories": len(kinds)}
         print(f"{split:10} {count:5} sounds {len(recordings):5} recordings {len(kinds):4} categories")
+    return counted
 
 
 def make_features(folders: Folders, config: features.Config, unfinished: Path) -> None:
@@ -133,11 +139,12 @@ def train_projectors(folders: Folders, config: projector.Config, unfinished: Pat
     data = folders.features()
     pictured = targets.by_category(data, folders.corpus, folders.assets / "gallery")
     for encoder in ENCODERS:
-        data.require(encoder, _spec(folders, encoder))
+        spec = encoder_spec(encoder, folders.config()).hash
+        data.require(encoder, spec)
         saved = unfinished / f"{encoder}.safetensors"
         fusion, trained, curve = projector.train(encoder, data, pictured, config, saved)
         card = _card(folders, "projector") | {
-            "encoder_spec": _spec(folders, encoder),
+            "encoder_spec": spec,
             "training": asdict(config),
             "best_epoch": min(curve, key=lambda epoch: epoch["validation"]),
         }
@@ -170,7 +177,7 @@ def train_llava(folders: Folders, config: llava.Config, unfinished: Path) -> Non
 
 def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path) -> None:
     """Measures on the test split; `results/compact.json`, its tables beside it, and printed."""
-    config = Config(cache=default_cache(), checkpoints=folders.checkpoints)
+    config = folders.config()
     gallery, models, data = folders.gallery(), load_models(folders), folders.features()
     opened = {name: load_encoder(name, config).joint for name in ENCODERS}
     joints = {name: joint() for name, joint in opened.items() if joint}
@@ -193,8 +200,7 @@ def run_evaluation(folders: Folders, settings: evaluate.Config, unfinished: Path
 
 def make_reference(folders: Folders, _: None, unfinished: Path) -> None:
     """What the compact annotators compare a clip with."""
-    config = Config(gallery=folders.assets / "gallery", checkpoints=folders.checkpoints)
-    reference.make(folders.corpus, Engine(config), unfinished)
+    reference.make(folders.corpus, Engine(folders.config()), unfinished)
 
 
 def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor], Projector]]:
@@ -203,15 +209,16 @@ def load_models(folders: Folders) -> dict[str, tuple[Callable[[Tensor], Tensor],
     Raises:
         ValueError: stored features are of another checkpoint.
     """
-    data = folders.features()
-    for name in ENCODERS:
-        data.require(name, _spec(folders, name))
+    data, config = folders.features(), folders.config()
+    specs = {name: encoder_spec(name, config).hash for name in ENCODERS}
+    for name, spec in specs.items():
+        data.require(name, spec)
     return {
         name: (
             projector.head(name, folders.checkpoints),
-            Projector.load(folders.checkpoints / f"{name}-projector.safetensors", _spec(folders, name)),
+            Projector.load(folders.checkpoints / f"{name}-projector.safetensors", spec),
         )
-        for name in ENCODERS
+        for name, spec in specs.items()
     }
 
 
@@ -222,14 +229,6 @@ def _tower(folders: Folders) -> vision.EfficientNetLite:
 
 def _words() -> Words:
     return load_words(weights.ensure("language", default_cache()))
-
-
-def _spec(folders: Folders, encoder: str) -> str:
-    """Hash of the encoder's spec, without running the encoder."""
-    if encoder in FAMILIES:
-        file = folders.checkpoints / f"{encoder}.safetensors"
-        return checkpoint.retrained_spec(FAMILIES[encoder].kind, file).hash
-    return {"whisper": whisper.SPEC, "whisperclip": whisperclip.SPEC}[encoder].hash
 
 
 def _card(folders: Folders, step: str) -> dict:

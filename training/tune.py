@@ -9,7 +9,6 @@ state was saved, and ends with the weights of a run that was never stopped.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import time
@@ -134,7 +133,7 @@ class Told:
         """Of the clips, their captions, and whose embeddings they are heard by."""
         specs = {name: each.rows.spec for name, each in self._heard.items()}
         rows = {split: rows.tolist() for split, rows in self.rows.items()}
-        return hashlib.sha256(json.dumps([specs, rows, self._texts]).encode()).hexdigest()[:12]
+        return manifest.hash_of(specs, rows, self._texts)
 
     def _batch(self, encoder: str, rows: np.ndarray, share: float) -> Batch:
         return self._heard[encoder].tokens(rows, share)[:, None].clone(), [self._texts[row] for row in rows.tolist()]

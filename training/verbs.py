@@ -5,8 +5,6 @@ where it was.
 """
 
 import argparse
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -108,7 +106,7 @@ def run(names: Iterable[str], folders: Folders, config: Path | None = None, anew
 
 
 def _run(name: str, folders: Folders, config: dict) -> dict:
-    step, file, data = STEPS[name], _manifest(name, folders), _data(name, folders)
+    step, file, data = STEPS[name], manifest.of_verb(folders.work, name), _data(name, folders)
     known = manifest.read(file)
     print(f"== {name}")
     same = known.get("complete") and (known["config"], known["data"]) == (config, data)
@@ -116,7 +114,7 @@ def _run(name: str, folders: Folders, config: dict) -> dict:
         print(f"is complete for this data and these settings ({file}); --anew does it again")
         _drop(name, folders)
         return known
-    unfinished = _unfinished(folders) / f"{name}-{_hash(config, data)}"
+    unfinished = _unfinished(folders) / f"{name}-{manifest.hash_of(config, data)}"
     unfinished.mkdir(parents=True, exist_ok=True)
     with manifest.running(file, config, data) as about:
         step.run(folders, step.config(**config) if step.config else None, unfinished)
@@ -129,7 +127,7 @@ def _data(name: str, folders: Folders) -> str:
     """Hash of everything that a step reads: the corpus, and what the steps before it made."""
     before = list(STEPS)[: list(STEPS).index(name)]
     made = [*GIVEN, *(pattern for step in before for pattern in STEPS[step].makes)]
-    return _hash(corpus.fingerprint(folders.corpus), _hashes(made, folders))
+    return manifest.hash_of(corpus.fingerprint(folders.corpus), _hashes(made, folders))
 
 
 def _hashes(patterns: Iterable[str], folders: Folders) -> dict[str, str]:
@@ -143,7 +141,7 @@ def _hashes(patterns: Iterable[str], folders: Folders) -> dict[str, str]:
 
 def _forget(name: str, folders: Folders) -> None:
     """Its manifest first: what is left then counts for nothing."""
-    _manifest(name, folders).unlink(missing_ok=True)
+    manifest.of_verb(folders.work, name).unlink(missing_ok=True)
     for where, _, below in (pattern.partition("/") for pattern in STEPS[name].makes):
         if where == "work":  # what else was made is written over
             (folders.work / below).unlink(missing_ok=True)
@@ -155,16 +153,8 @@ def _drop(name: str, folders: Folders) -> None:
         shutil.rmtree(folder)
 
 
-def _manifest(name: str, folders: Folders) -> Path:
-    return folders.work / "manifests" / f"{name}.json"
-
-
 def _unfinished(folders: Folders) -> Path:
     return folders.work / "unfinished"
-
-
-def _hash(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -181,7 +171,9 @@ def main(args: argparse.Namespace) -> int:
     limit_threads()
     folders = Folders(args.corpus, args.work, args.assets)
     if args.verb == "corpus":
-        steps.show_corpus(folders)
+        file = manifest.of_verb(folders.work, args.verb)
+        with manifest.running(file, {}, corpus.fingerprint(folders.corpus)) as about:
+            about["splits"] = steps.show_corpus(folders)
     else:
         run([args.verb], folders, args.config, args.anew)
     return 0
