@@ -71,7 +71,7 @@ of encoder spec `{encoder_spec}`. The encoder's own licence holds for what its w
 """
 
 FUSED = """The embedding is fused from mean and standard deviation over time of each of the
-encoder's {layers} layers; the weights of the fusion, in `fusion.safetensors`, were trained together with the projector's.
+encoder's {layers} layers; the fusion's weights, in `fusion.safetensors`, were trained together with the projector's.
 """
 
 

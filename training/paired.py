@@ -39,7 +39,7 @@ TEMPERATURES = (0.01, 1.0)  # where a learned one stays; CLIP, too, lets its sim
 
 
 class Aligner(nn.Module):
-    """A projector, its head and the temperature of its loss. Gives a batch's loss, as DistributedDataParallel wants it."""
+    """A projector with its head, and the temperature of its loss. Gives a batch's loss, as its wrapper wants it."""
 
     def __init__(self, projector: HubProjector, config: Config) -> None:
         super().__init__()

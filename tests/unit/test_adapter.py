@@ -16,7 +16,7 @@ from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
 from soundclip_demo.events import CaptionPart, Setting
 from soundclip_demo.parts import Parts
-from training import merge
+from training import manifest, merge
 
 CPU = torch.device("cpu")
 SHORT = Setting(max_new_tokens=6)
@@ -135,6 +135,7 @@ def test_plain_transformers_loads_the_merged_folder(published: Path, tmp_path: P
     assert "made up" in (tmp_path / "merged" / "README.md").read_text()
     with pytest.raises(ValueError, match="is not empty"):
         merge.merge(frozen, published / "trained", tmp_path / "merged")
+    assert manifest.read(tmp_path / "merged" / "manifest.json")["complete"]
     with pytest.raises(ValueError, match="holds no adapter"):
         merge.merge(frozen, published / "hub", tmp_path / "other")
 

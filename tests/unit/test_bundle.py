@@ -9,11 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 import av
+import kill
 import numpy as np
 import pytest
 from PIL import Image
 
-from training import attribution, bundle, containers, notices, packages, render
+from training import attribution, bundle, containers, manifest, notices, packages, render
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
@@ -231,3 +232,33 @@ def test_the_last_fitting_paragraph_gives_the_licence(tmp_path: Path) -> None:
     outside = notices.notice_for(package, "usr/share/games/some/sounds/a.ogg", "unknown")
     assert inside == notices.Notice(("C",), "CC0-1.0", "from D")
     assert outside == notices.Notice(("2001 A", "2002 B"), "GPL-2+", "")
+
+
+def build(out: Path) -> None:
+    """A bundle of a few rows whose rendering takes no time: a kill would find nothing done but by chance."""
+    patch, read = pytest.MonkeyPatch(), bundle.read_table
+    patch.setattr(bundle, "read_table", lambda name: read(name)[: kill.KILLS + 2])
+    patch.setattr(bundle, "fetch", lambda *_: packages.Package("toy", "1", out))
+    patch.setattr(bundle, "read_sound", lambda *_: tone(3.0))
+    patch.setattr(bundle, "read_picture", lambda *_: (Image.new("RGB", (64, 36), "teal"), ""))
+    patch.setattr(render, "master_picture", lambda picture, name: name)
+    for name in ("write_clip", "write_poster", "write_example"):
+        patch.setattr(render, name, lambda file, given, *_: file.write_text(str(given)))
+    for name in ("clip_attribution", "example_attribution"):
+        patch.setattr(attribution, name, lambda row, *_: row["id"])
+    patch.setattr(attribution, "write_licences", lambda folder, *_: folder.mkdir(exist_ok=True))
+    bundle.build(out, out)
+
+
+def test_a_bundle_that_is_killed_goes_on(tmp_path: Path) -> None:
+    pieces = kill.alone("training.whole:write", build, tmp_path / "whole")
+    assert kill.killed("training.whole:write", build, tmp_path / "killed") < pieces
+    whole, killed = ({str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*.*") if file.is_file()}
+                     for root in (tmp_path / "whole", tmp_path / "killed"))
+    said = [manifest.read(tmp_path / name / "bundle.manifest.json") | {"seconds": 0} for name in ("whole", "killed")]
+    assert said[0] == said[1] and said[0]["complete"]
+    del whole["bundle.manifest.json"], killed["bundle.manifest.json"]
+    assert killed == whole
+    (tmp_path / "killed" / "gallery" / "old.txt").write_text("of an earlier bundle")
+    kill.alone("training.whole:write", build, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "gallery" / "old.txt").exists()

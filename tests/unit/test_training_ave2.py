@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub.errors import GatedRepoError
 
 from soundclip_demo.alignment import DIMENSIONS, Alignment
-from training import ave2
+from training import ave2, manifest
 from training.__main__ import main
 
 SCORES = {
@@ -124,8 +124,10 @@ def test_what_is_no_shard_is_refused(folder: Path, tmp_path_factory: pytest.Temp
         list(ave2.rows(tmp_path_factory.mktemp("empty")))
 
 
-def test_the_command_counts_and_selects(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ave2", "--folder", str(folder)]) == 0
+def test_the_command_counts_and_selects(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ave2", "--folder", str(folder), "--work", str(tmp_path / "work")]) == 0
+    about = manifest.read(tmp_path / "work" / "manifests" / "ave2.json")
+    assert (about["complete"], about["config"], about["clips"]) == (True, {"split": None}, {"eval": 1, "train": 3})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["eval", "1", "clips", "of", "1", "videos,", "0.0", "h"]
     assert lines[1].startswith("train        3 clips of       3 videos")

@@ -1,18 +1,20 @@
 """The corpus verbs, killed ten times each: what they end with is what a run that was never stopped ends with."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import kill
+import numpy as np
 import pytest
 import toy
 
 from soundclip_demo import atlas, config
 from soundclip_demo.suites import SUITES
-from training import features, manifest, state, verbs
+from training import features, manifest, reference, state, verbs
 from training.families import FAMILIES
 from training.steps import Folders
 
@@ -24,6 +26,7 @@ PIECES = {
     "projector": "training.state:save",
     "llava": "training.state:save",
     "evaluate": "training.jsonlines:Lines.add",
+    "reference": "training.filling:Filling._save",
 }
 CLIPS = 24  # a piece each
 SHORT = """
@@ -64,6 +67,12 @@ class Here:
         return map(work, tasks)
 
 
+def fit(tokens: np.ndarray) -> np.ndarray:
+    """A map in a moment, since umap takes half a minute to start; in the midst of which every kill comes."""
+    time.sleep(2 * kill.LATEST)
+    return tokens[:, :2].copy()
+
+
 def run(verb: str, folders: Folders, cache: Path) -> None:
     """A verb with small networks; its state is saved after every turn."""
     patch = pytest.MonkeyPatch()
@@ -72,7 +81,8 @@ def run(verb: str, folders: Folders, cache: Path) -> None:
     config.limit_threads()
     patch.setattr(state, "EVERY", 0.0)
     patch.setattr(features, "ProcessPoolExecutor", Here)
-    patch.setattr(atlas, "fit", lambda tokens: tokens[:, :2].copy())  # umap takes half a minute to start
+    patch.setattr(atlas, "fit", fit)
+    patch.setattr(reference, "EACH", CLIPS)
     for name, sizes in SMALL.items():
         patch.setitem(FAMILIES, name, replace(FAMILIES[name], config=replace(FAMILIES[name].config, dim=16, **sizes)))
     verbs.run([verb], folders, folders.corpus / "short.toml")
@@ -101,7 +111,7 @@ def contents(folders: Folders) -> dict[str, bytes]:
     return made
 
 
-@pytest.mark.parametrize("verb", [name for name in PIECES if name != "atlas"])
+@pytest.mark.parametrize("verb", PIECES)
 def test_killed_at_random_it_ends_the_same(
     verb: str, whole: tuple[Folders, dict[str, int]], workspace: toy.Workspace, tmp_path: Path
 ) -> None:
@@ -112,7 +122,8 @@ def test_killed_at_random_it_ends_the_same(
     forget(verb, folders)
     last = kill.killed(PIECES[verb], run, verb, folders, workspace.cache)
     assert contents(folders) == contents(before)
-    assert last <= pieces[verb] - kill.KILLS  # nothing that was on the disk was done again
+    if verb != "atlas":  # which is one piece
+        assert last <= pieces[verb] - kill.KILLS  # nothing that was on the disk was done again
 
 
 def forget(verb: str, folders: Folders) -> None:

@@ -14,10 +14,12 @@ import toy_annotators
 from safetensors.torch import save_file
 from transformers import LlavaForConditionalGeneration
 
-from soundclip_demo import clips, weights
+from soundclip_demo import clips, encoders, weights
+from soundclip_demo.audio import decode, resample
+from soundclip_demo.config import Config
 from soundclip_demo.encoders.joint import Side, Sides
 from soundclip_demo.projection import Projector
-from training import annotate, annotators, evaluate
+from training import annotate, annotators, clip_tokens, evaluate, manifest
 from training.__main__ import main
 from training.hub import HubProjector
 from training.rows import PICTURES, Rows
@@ -170,6 +172,25 @@ def test_run_again_nothing_is_done_again(out: Path, command: list[str]) -> None:
     assert (out / "results.json").read_text() == results
 
 
+def test_an_evaluation_says_how_it_was_run(out: Path) -> None:
+    about = manifest.read(out / "results.manifest.json")
+    assert about["complete"] and about["clips"] == 8 and about["seed"] == 0 and len(about["data"]) == 12
+    assert (about["config"]["suite"], about["config"]["tokens"], about["config"]["judge"]) == ("compact", 4, "echo 7")
+
+
+@torch.inference_mode()
+def test_the_demo_hears_with_the_fusion_that_was_trained(tuned: Path, features: Path, cut: Path) -> None:
+    config = Config(checkpoints=tuned)
+    encoder, heard = encoders.load("whisperclip", config), clip_tokens.opened(features, config)["whisperclip"]
+    row = np.flatnonzero(np.load(features / "splits.npy") == "test")[0]
+    sound = decode(cut.parent / "clips" / f"{np.load(features / 'ids.npy')[row]}.mp4")
+    window = resample(sound.window(sound.loudest()), sound.rate, encoder.sample_rate)
+    embedding = encoder.encode(torch.from_numpy(window)[None])
+    torch.testing.assert_close(heard.embeddings(np.array([row])), embedding, atol=2e-2, rtol=0)
+    card = HubProjector.from_pretrained(features.parent / "projectors" / "whisperclip" / "model")
+    assert torch.equal(card.head.weight, encoder.fusion.weight) and card.head.weight.abs().max() > 0
+
+
 def test_a_wrong_setting_is_named_before_anything_runs(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,3 +220,4 @@ def test_the_merged_llava_stands_alone(tuned: Path, root: Path) -> None:
     opened, found = LlavaForConditionalGeneration.from_pretrained(root / "merged", output_loading_info=True)
     assert not any(found.values())
     assert opened.config.text_config.hidden_size == 32
+    assert manifest.read(root / "merged" / "manifest.json")["complete"]

@@ -290,8 +290,11 @@ def test_embeddings_of_another_checkpoint_are_not_used(folders: steps.Folders, t
         steps.load_models(made)
 
 
-def test_the_count_by_split(folders: steps.Folders, capsys: pytest.CaptureFixture[str]) -> None:
-    steps.show_corpus(folders)
+def test_the_count_by_split(folders: steps.Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus", "--corpus", str(folders.corpus), "--work", str(tmp_path)]) == 0
+    about = manifest.read(tmp_path / "manifests" / "corpus.json")
+    assert about["data"] == corpus.fingerprint(folders.corpus)
+    assert sum(found["sounds"] for found in about["splits"].values()) == 3 * (toy.RECORDINGS + 1) + 1
     lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
     assert lines.keys() == {"train", "validation", "test"}
     assert sum(int(words[0]) for words in lines.values()) == 3 * (toy.RECORDINGS + 1) + 1
