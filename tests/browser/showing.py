@@ -1,0 +1,105 @@
+"""The pictures and the short film that the README shows, from a server that runs.
+
+`python tests/browser/showing.py URL FOLDER` writes `screenshot.png`, `screenshot-dark.png`, `phone.png`, `talk.png` and
+`film.webm`. It does the same every time: an example is played, the encoder switched, the slider moved, a point of the
+trade-off clicked.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+WAIT_MS = 300_000
+WIDE, PHONE, FILM = (1440, 900), (390, 844), (1280, 800)
+ENCODER, SHARES = "whisper", (0.8, 0.6, 0.4, 0.5)
+MOST_BYTES = 2_000_000
+REST_MS = 1500  # long enough to see what a step has changed
+# A film has no pointer of its own.
+POINTER = """() => {
+  const dot = document.body.appendChild(document.createElement('div'));
+  dot.style = 'position:fixed;z-index:99;width:18px;height:18px;margin:-9px;border-radius:50%;pointer-events:none;'
+    + 'background:rgb(194 65 12 / 45%);border:2px solid white;transition:left .25s,top .25s;left:50%;top:50%';
+  document.addEventListener('mousemove', ({ clientX, clientY }) => {
+    [dot.style.left, dot.style.top] = [`${clientX}px`, `${clientY}px`];
+  });
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, size, scheme, query in (
+            ("screenshot", WIDE, "light", ""),
+            ("screenshot-dark", WIDE, "dark", ""),
+            ("phone", PHONE, "light", ""),
+            ("talk", WIDE, "light", "&talk=1"),
+        ):
+            page = opened(browser, f"{given.url}?sound=dog{query}", size, color_scheme=scheme)
+            told(page)
+            page.screenshot(path=given.folder / f"{name}.png")
+            page.context.close()
+        film(browser, given.url, given.folder / "film.webm")
+        browser.close()
+
+
+def film(browser: Browser, url: str, file: Path) -> None:
+    """Raises ValueError where it is too large for a README."""
+    scenes = file.with_suffix("")
+    size = {"width": FILM[0], "height": FILM[1]}
+    page = opened(browser, url, FILM, record_video_dir=scenes, record_video_size=size)
+    page.evaluate(POINTER)
+    press(page, "#examples .chip >> nth=0")
+    told(page)
+    press(page, "#wave .wave-play")
+    page.wait_for_timeout(REST_MS)
+    press(page, f"#encoder label:has(input[value={ENCODER}])")
+    told(page)
+    for share in SHARES:
+        page.locator("#share input[type=range]").fill(str(share))
+        page.wait_for_timeout(400)
+    told(page)
+    press(page, "#measured [data-plot=measured] .point[data-encoder=whisperclip][data-share='1']")
+    told(page)
+    page.context.close()
+    page.video.save_as(file)
+    shutil.rmtree(scenes)
+    if file.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{file.name} has {file.stat().st_size:,} bytes, more than {MOST_BYTES:,}")
+
+
+def opened(browser: Browser, url: str, size: tuple[int, int], **options) -> Page:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(url)
+    page.locator("#map .map-over .name").first.wait_for(state="attached")
+    page.locator("#loading .notice").wait_for(state="detached")
+    return page
+
+
+def press(page: Page, what: str) -> None:
+    """Goes there with the mouse, so that a film shows it, and clicks."""
+    box = page.locator(what).first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=10)
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def told(page: Page) -> None:
+    """Waits until both captions are written and whatever moves stands still."""
+    page.wait_for_timeout(700)
+    page.locator("#projected .card[data-clip]").first.wait_for()
+    page.locator("#columns:not(:has([data-offers=stop])) [data-offers=again]").first.wait_for(state="attached")
+    page.wait_for_timeout(REST_MS)
+
+
+if __name__ == "__main__":
+    main()
