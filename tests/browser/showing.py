@@ -1,26 +1,34 @@
 """The pictures and the short film that the README shows, from a server that runs.
 
 `python tests/browser/showing.py URL FOLDER` writes `screenshot.png`, `screenshot-dark.png`, `phone.png`, `talk.png` and
-`film.webm`. It does the same every time: an example is played, the encoder switched, the slider moved, a point of the
+`film.mp4`. It does the same every time: an example is played, the encoder switched, the slider moved, a point of the
 trade-off clicked.
 """
 
 import argparse
+import base64
+import io
 import shutil
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WAIT_MS = 300_000
-WIDE, PHONE, FILM = (1440, 900), (390, 844), (1280, 800)
+WIDE, PHONE, FILM = (1440, 900), (390, 844), (1152, 720)
 ENCODER, SHARES = "whisper", (0.8, 0.6, 0.4, 0.5)
+FPS, QUALITY = 12, "30"  # QUALITY is x264's CRF
 MOST_BYTES = 2_000_000
 REST_MS = 1500  # long enough to see what a step has changed
+TOLD = "() => [...document.querySelectorAll('#columns .caption-text')].every((c) => c.dataset.offers === 'again')"
 # A film has no pointer of its own.
 POINTER = """() => {
   const dot = document.body.appendChild(document.createElement('div'));
   dot.style = 'position:fixed;z-index:99;width:18px;height:18px;margin:-9px;border-radius:50%;pointer-events:none;'
-    + 'background:rgb(194 65 12 / 45%);border:2px solid white;transition:left .25s,top .25s;left:50%;top:50%';
+    + 'background:rgb(194 65 12 / 45%);border:2px solid white;left:50%;top:50%';
   document.addEventListener('mousemove', ({ clientX, clientY }) => {
     [dot.style.left, dot.style.top] = [`${clientX}px`, `${clientY}px`];
   });
@@ -43,35 +51,74 @@ def main() -> None:
         ):
             page = opened(browser, f"{given.url}?sound=dog{query}", size, color_scheme=scheme)
             told(page)
+            if size == PHONE:
+                page.locator("#columns").evaluate("columns => columns.scrollIntoView()")
             page.screenshot(path=given.folder / f"{name}.png")
             page.context.close()
-        film(browser, given.url, given.folder / "film.webm")
+        film(browser, given.url, given.folder / "film.mp4")
         browser.close()
 
 
 def film(browser: Browser, url: str, file: Path) -> None:
     """Raises ValueError where it is too large for a README."""
-    scenes = file.with_suffix("")
-    size = {"width": FILM[0], "height": FILM[1]}
-    page = opened(browser, url, FILM, record_video_dir=scenes, record_video_size=size)
+    page = opened(browser, url, WIDE)
     page.evaluate(POINTER)
+    frames, stop = record(page)
     press(page, "#examples .chip >> nth=0")
     told(page)
     press(page, "#wave .wave-play")
     page.wait_for_timeout(REST_MS)
     press(page, f"#encoder label:has(input[value={ENCODER}])")
-    told(page)
+    page.wait_for_timeout(2 * REST_MS)
     for share in SHARES:
         page.locator("#share input[type=range]").fill(str(share))
         page.wait_for_timeout(400)
-    told(page)
+    page.wait_for_timeout(2 * REST_MS)
     press(page, "#measured [data-plot=measured] .point[data-encoder=whisperclip][data-share='1']")
     told(page)
+    stop()
     page.context.close()
-    page.video.save_as(file)
-    shutil.rmtree(scenes)
+    write(file, frames)
     if file.stat().st_size > MOST_BYTES:
         raise ValueError(f"{file.name} has {file.stat().st_size:,} bytes, more than {MOST_BYTES:,}")
+
+
+def record(page: Page) -> tuple[list[tuple[float, bytes]], Callable[[], None]]:
+    """Seconds and JPEG of every frame that is painted from now on, and what ends that; the list fills while the page is
+    used.
+
+    Playwright's own films need an ffmpeg that it downloads.
+    """
+    frames: list[tuple[float, bytes]] = []
+    going = [True]
+    browser = page.context.new_cdp_session(page)
+
+    def keep(shown: dict) -> None:
+        if not going:
+            return
+        frames.append((shown["metadata"]["timestamp"], base64.b64decode(shown["data"])))
+        browser.send("Page.screencastFrameAck", {"sessionId": shown["sessionId"]})
+
+    browser.on("Page.screencastFrame", keep)
+    browser.send("Page.startScreencast", {"format": "jpeg", "quality": 90})
+    return frames, going.clear
+
+
+def write(file: Path, frames: list[tuple[float, bytes]]) -> None:
+    """A film that shows each frame until the next."""
+    began, shown = frames[0][0], -1
+    with av.open(str(file), "w", options={"movflags": "faststart"}) as out:
+        track = out.add_stream("libx264", rate=FPS)
+        track.width, track.height, track.pix_fmt = *FILM, "yuv420p"
+        track.options = {"crf": QUALITY, "preset": "slow"}
+        for index in range(int((frames[-1][0] - began) * FPS) + 1):
+            while shown + 1 < len(frames) and frames[shown + 1][0] - began <= index / FPS:
+                shown += 1
+            image = Image.open(io.BytesIO(frames[shown][1])).convert("RGB").resize(FILM)
+            frame = av.VideoFrame.from_image(image)
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
 
 
 def opened(browser: Browser, url: str, size: tuple[int, int], **options) -> Page:
@@ -87,7 +134,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int], **options) -> Page
 def press(page: Page, what: str) -> None:
     """Goes there with the mouse, so that a film shows it, and clicks."""
     box = page.locator(what).first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=10)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=15)
     page.wait_for_timeout(300)
     page.mouse.down()
     page.mouse.up()
@@ -97,7 +144,7 @@ def told(page: Page) -> None:
     """Waits until both captions are written and whatever moves stands still."""
     page.wait_for_timeout(700)
     page.locator("#projected .card[data-clip]").first.wait_for()
-    page.locator("#columns:not(:has([data-offers=stop])) [data-offers=again]").first.wait_for(state="attached")
+    page.wait_for_function(TOLD)
     page.wait_for_timeout(REST_MS)
 
 
