@@ -100,7 +100,7 @@ def record(page: Page) -> tuple[list[tuple[float, bytes]], Callable[[], None]]:
         browser.send("Page.screencastFrameAck", {"sessionId": shown["sessionId"]})
 
     browser.on("Page.screencastFrame", keep)
-    browser.send("Page.startScreencast", {"format": "jpeg", "quality": 90})
+    browser.send("Page.startScreencast", {"format": "jpeg", "quality": 90, "everyNthFrame": 60 // FPS})
     return frames, going.clear
 
 
