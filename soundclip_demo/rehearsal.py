@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .audio import Sound
 from .errors import UserError
-from .events import CaptionPart, Event, Missing, Setting, Timing
+from .events import CaptionPart, Event, Matches, Missing, Setting, Timing
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -30,6 +30,7 @@ class Rehearsal:
     def __init__(self, engine: "Engine") -> None:
         self.engine = engine
         self.done = self.wanted = 0  # captions
+        self.clips: dict[str, None] = {}  # ids of those that the scenes with a caption found, in their order
         self._said: dict[Key, tuple[str, dict[str, float]]] = {}
 
     def start(self, scenes: Iterable[Scene]) -> threading.Thread:
@@ -68,6 +69,8 @@ class Rehearsal:
         text, ms = None, {}
         for event in self.engine.run(sound, setting):
             match event:
+                case Matches() if setting.caption:
+                    self.clips |= dict.fromkeys(hit.clip for hit in event.hits)
                 case CaptionPart(done=True):
                     text = event.text
                 case Missing(message=message):

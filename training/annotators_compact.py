@@ -121,7 +121,7 @@ class DistanceScorer:
         shares = self.shares(self._engine.embed_file(clip.file, Setting())[1], token, patches)
         scores = {name: round(HIGHEST * share) for name, share in shares.items()}
         counts = {"sounds": len(self._reference.sounds), "pictures": len(self._reference.pictures)}
-        reasons = {name: REASONS[name].format(share=f"{share:.0%}", **counts) for name, share in shares.items()}
+        reasons = {name: REASONS[name].format(share=said(share), **counts) for name, share in shares.items()}
         return Scored(0, Alignment(scores, UNKNOWN | reasons, *sources(seen, heard)))
 
     def shares(self, sound: Tensor, picture: Tensor, patches: Tensor) -> dict[str, float]:
@@ -134,6 +134,13 @@ class DistanceScorer:
             "physical_causality": _below(sounds @ picture, own),
             "sound_source_visibility": _below((sounds @ patches.T).amax(1), (patches @ sound).amax()),
         }
+
+
+def said(share: float) -> str:
+    """In whole per cent; what is only rounded up to the whole does not say so."""
+    if share == 1:
+        return "all"
+    return "more than 99%" if share >= 0.995 else f"{share:.0%}"
 
 
 def _below(reference: Tensor, own: Tensor) -> float:

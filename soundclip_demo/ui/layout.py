@@ -63,11 +63,11 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
             "problem": gr.HTML("", apply_default_css=False, elem_id="problem"),
             "sound": sound_inputs(page),
             "setting": setting_inputs(page),
-            "sides": columns(),
-            "captions": caption_row(),
         }
-        with gr.Row(elem_id="below"):
-            parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
+        with gr.Row(elem_id="stage"):
+            with gr.Column(elem_id="seen"):
+                parts["sides"], parts["captions"] = columns(), caption_row()
+                parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
             if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
                 parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
         parts["captions"] |= look_inputs(engine)
@@ -91,7 +91,7 @@ def sound_inputs(page: Page) -> dict[str, Any]:
                     label=texts.UPLOAD,
                     show_label=False,
                     file_types=SOUND_TYPES,
-                    height=56,
+                    height=44,
                     elem_classes="drop",
                     elem_id="upload",
                 )

@@ -2,7 +2,8 @@
 // A view is "", "compare", "talk" or "notes"; it lives in the address and in `body[data-view]`, for page.css and talk.js.
 const find = (name) => element.querySelector(name);
 const [copy, text, said, talk] = ['.link-copy', '.link-text', '.link-said', '.link-talk'].map(find);
-const OWN = ['encoder', 't', 'k', 'sound', 'talk', 'compare'];
+const SEEN = ['encoder', 't', 'k', 'sound', 'llava'];
+const OWN = [...SEEN, 'talk', 'compare'];
 const VIEWS = { talk: ['talk', '1'], notes: ['talk', 'notes'], compare: ['compare', '1'] };
 const opened = new URLSearchParams(location.search);
 let view = '';
@@ -78,4 +79,4 @@ watch('value', changed);
 const asked = Object.entries(VIEWS).find(([, [name, value]]) => opened.get(name) === value);
 show(asked ? asked[0] : '');
 if (view === 'compare') compare();
-if (['encoder', 't', 'k', 'sound'].some((name) => opened.has(name))) trigger('open', { query: location.search });
+if (SEEN.some((name) => opened.has(name))) trigger('open', { query: location.search });

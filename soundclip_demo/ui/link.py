@@ -31,12 +31,14 @@ class Link:
         share: how much of the right column's token is projected, in [0, 1].
         k: patches that the caption model sees of the best match; 0 for the sound alone.
         sound: id of an example or of a clip; empty for none, or a visitor's own.
+        llava: which LLaVA writes the captions, frozen or tuned; empty for the usual one.
     """
 
     encoder: str = Setting.encoder
     share: float = 1.0
     k: int = 0
     sound: str = ""
+    llava: str = ""
 
     @property
     def query(self) -> str:
@@ -44,14 +46,18 @@ class Link:
         parts = {"encoder": self.encoder, "t": f"{self.share:g}"}
         parts |= {"k": self.k} if self.k else {}
         parts |= {"sound": self.sound} if self.sound else {}
+        parts |= {"llava": self.llava} if self.llava else {}
         return urlencode(parts)
 
 
-def read(query: str, encoders: Collection[str], sounds: Collection[str], most: int) -> tuple[Link, list[str]]:
+def read(
+    query: str, encoders: Collection[str], sounds: Collection[str], most: int, llavas: Collection[str]
+) -> tuple[Link, list[str]]:
     """What a query string asks for as far as it is here, and the names of what is not.
 
     Args:
-        encoders, sounds: what is here; of several encoders the wanted one, else the default, else the first is taken.
+        encoders, sounds, llavas: what is here; of several encoders the wanted one, else the default, else the first is
+            taken.
         most: patches of a picture.
     """
     given = {name: values[-1] for name, values in parse_qs(query[:LONGEST].lstrip("?")).items()}
@@ -61,13 +67,14 @@ def read(query: str, encoders: Collection[str], sounds: Collection[str], most: i
         "t": (Link.share, lambda text: number(text, 0.0, 1.0)),
         "k": (Link.k, lambda text: int(text) if number(text, 0, most) is not None and text.isdecimal() else None),
         "sound": (Link.sound, lambda text: text if text in sounds else None),
+        "llava": (Link.llava, lambda text: text if text in llavas else None),
     }
     values, unknown = {}, []
     for name, (default, understand) in wanted.items():
         value = understand(given[name]) if name in given else default
         values[name] = default if value is None else value
         unknown += [name] if value is None else []
-    return Link(values["encoder"], values["t"], values["k"], values["sound"]), unknown
+    return Link(values["encoder"], values["t"], values["k"], values["sound"], values["llava"]), unknown
 
 
 def number(text: Any, least: float, most: float) -> float | None:

@@ -57,9 +57,19 @@ function list() {
   }
 }
 
+// So that no step waits for the network: the browser keeps what it was told it will need.
+const fetched = new Set();
+function prefetch(videos) {
+  for (const href of videos.filter((video) => !fetched.has(video))) {
+    fetched.add(href);
+    document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href }));
+  }
+}
+
 async function poll() {
   clearTimeout(polling);
-  const [done, wanted] = await server.prepared(null);
+  const [done, wanted, videos] = await server.prepared(null);
+  prefetch(videos);
   ready.textContent = done < wanted ? words.preparing.replace('{done}', done).replace('{wanted}', wanted) : '';
   if (done < wanted && view) polling = setTimeout(poll, 2000);
 }

@@ -15,6 +15,7 @@ from . import texts
 from .choosing import Choosing
 from .handlers import Page
 from .link import number
+from .media import address
 
 HERE = Path(__file__).parent
 NO_ORDER = Talk("", ())
@@ -42,9 +43,15 @@ def rehearse(page: Page, talk: Talk) -> None:
 def talk_mode(page: Page, talk: Talk) -> gr.HTML:
     """Triggers `go` with `step`, or with one or more of `encoder`, `share` and `sound`."""
 
-    def prepared(_: Any) -> list[int]:
-        """[done, wanted]: how many captions of the running order are written."""
-        return [page.rehearsal.done, page.rehearsal.wanted]
+    def prepared(_: Any) -> list[Any]:
+        """[done, wanted, videos]: how many captions of the running order are written, and where the videos of the
+        matches found for them lie."""
+        found = list(page.rehearsal.clips)
+        return [
+            page.rehearsal.done,
+            page.rehearsal.wanted,
+            [address(page.engine.gallery.clip(clip).video) for clip in found],
+        ]
 
     return gr.HTML(
         value=None,

@@ -37,7 +37,7 @@ MODES = {
 SHARE = "Right column: raw (0) to projected (1)"
 SIDES = {
     "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
-    "projected": ("Projected", "The same numbers, moved into picture space by a trained projector."),
+    "projected": ("Projected", "Moved into picture space by a trained projector."),
     "blend": ("Blend t = {t:.2f}", "{raw:.0%} raw and {projected:.0%} projected, added."),
 }
 

@@ -114,7 +114,7 @@ def listen_sharing(sharing: Sharing, parts: dict[str, Any], moved: gr.State) -> 
     """The address follows what is seen, and what is seen follows an address that was opened."""
     chosen, link = parts["sound"]["chosen"], parts["keep"]["link"]
     setting, captions = parts["setting"], parts["captions"]
-    choices = [setting["encoder"], setting["share"], captions["sees"], captions["k"]]
+    choices = [setting["encoder"], setting["share"], captions["sees"], captions["k"], captions["protocol"]]
     changes = [component.change for component in (chosen, *choices)]
     gr.on(changes, sharing.now, [chosen, *choices], link, **QUICK, trigger_mode="always_last")
     link.open(sharing.open, None, [*choices, chosen, parts["problem"], moved], **CHANGES_STATE)

@@ -125,10 +125,10 @@ def card_page(browser, card_url: str):
 
 
 @contextmanager
-def visitor(browser, url: str, ready: str = "#wave .wave-name", width: int = 1440, scheme: str = "light"):
+def visitor(browser, url: str, ready: str = "#wave .wave-name", width: int = 1440, scheme: str = "light", **options):
     """A fresh visitor with an open page, on which `ready` is; the test fails on an uncaught error in the browser."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, permissions=["microphone"]
+        viewport={"width": width, "height": 900}, color_scheme=scheme, permissions=["microphone"], **options
     )
     page = context.new_page()
     errors: list[str] = []

@@ -29,7 +29,7 @@ def dog(browser, url: str):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(SLOW)
-    page.goto(f"{url}?encoder=whisper&t=0.5&k=8&sound=dog")
+    page.goto(f"{url}?encoder=whisper&t=0.5&k=8&sound=dog&llava=frozen")
     expect(page.locator("#projected .card[data-clip]")).to_have_count(5, timeout=SLOW)
     yield page
     context.close()
@@ -53,7 +53,7 @@ def test_an_address_shows_what_it_says(dog) -> None:
     expect(dog.get_by_label("Whisper", exact=True)).to_be_checked()
     expect(dog.locator("#wave .wave-name")).to_have_text("A dog barks")
     assert dog.locator("#share input[type=range]").input_value() == "0.5"
-    until(dog, encoder="whisper", t="0.5", k="8", sound="dog")
+    until(dog, encoder="whisper", t="0.5", k="8", sound="dog", llava="frozen")
     dog.get_by_label("WhisperCLIP", exact=True).check()
     until(dog, encoder="whisperclip", t="0.5", sound="dog")
     dog.locator("#examples .chip", has_text="rooster").click()

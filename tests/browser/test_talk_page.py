@@ -148,8 +148,7 @@ def test_a_rehearsed_caption_says_so(talk) -> None:
     expect(talk.locator("#caption-projected .times")).to_contain_text(texts.REHEARSED, timeout=SLOW)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (1920, 1080, "dark")])
 def test_it_is_one_slide(browser, talk_url: str, width: int, height: int, scheme: str) -> None:
     page = open_talk(browser, talk_url, width, height, scheme)
     expect(page.locator("#map .map-box")).to_be_visible()
@@ -163,6 +162,10 @@ def test_it_is_one_slide(browser, talk_url: str, width: int, height: int, scheme
     for side in ("raw", "projected"):
         place, words = (page.locator(f"#{side}{more}").bounding_box() for more in ("", " .caption-text"))
         assert words["y"] + 50 <= place["y"] + place["height"], side  # at least a line of the caption
+    heading, columns = page.locator("#talk .talk-head").bounding_box(), page.locator("#columns").bounding_box()
+    assert heading["height"] < 0.12 * height and heading["width"] > columns["width"]  # in one line
+    plot = page.locator("#measured [data-plot=measured] svg").bounding_box()
+    assert plot["y"] + plot["height"] <= height
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.caption-text')).fontSize)") >= 20
     page.context.close()
 

@@ -94,6 +94,7 @@ def test_a_rehearsed_caption_is_not_written_again(
     rehearsal = Rehearsal(engine)
     rehearsal.start([(clip_sound, SHORT)]).join()
     assert (rehearsal.done, rehearsal.wanted) == (1, 1)
+    assert len(rehearsal.clips) == SHORT.top  # whose videos a browser may fetch now
     sound = engine.load_sound(clip_sound)
     with calls_of(type(engine), "_caption", monkeypatch) as written:
         events = list(rehearsal.run(sound, SHORT))

@@ -320,6 +320,13 @@ def test_a_share_counts_what_fits_worse() -> None:
     assert shares["sound_source_visibility"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "all"), (385 / 386, "more than 99%"), (178 / 179, "99%"), (0.5, "50%"), (0.0, "0%")]
+)
+def test_only_all_is_said_to_be_all(share: float, text: str) -> None:
+    assert annotators_compact.said(share) == text
+
+
 def test_the_compact_scores_say_what_was_compared(measured: Engine, gallery: Path) -> None:
     scorer = annotators_compact.DistanceScorer(measured, reference.load(measured.config.checkpoints))
     clip = own_clips.clips_of(gallery, None)[0]
@@ -333,7 +340,7 @@ def test_the_compact_scores_say_what_was_compared(measured: Engine, gallery: Pat
     shares = scorer.shares(measured.embed_file(clip.file, Setting())[1], token, patches)
     sounds = len(reference.load(measured.config.checkpoints).sounds)
     for name, share in shares.items():
-        assert f"{share:.0%}" in found.alignment.reasons[name]
+        assert annotators_compact.said(share) in found.alignment.reasons[name]
         assert found.alignment.scores[name] == round(10 * share)
     assert f"of {sounds} other sounds" in found.alignment.reasons["physical_causality"]
     line = scoring.fields(found.alignment)
