@@ -13,7 +13,6 @@ from types import ModuleType
 
 import torch
 
-from soundclip_demo.config import limit_threads
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.suites import SUITES
 
@@ -23,7 +22,6 @@ from .steps import Folders
 
 def compact(args: argparse.Namespace) -> int:
     """Everything that is bundled, and in `results/recipe.json` the minutes that each verb took over all its runs."""
-    limit_threads()
     found = verbs.run(verbs.STEPS, Folders(args.corpus, args.work, args.assets), args.config, args.anew)
     minutes = {name: round(about["seconds"] / 60, 1) for name, about in found.items()}
     about = {"minutes": minutes, "threads": torch.get_num_threads()}

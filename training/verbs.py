@@ -106,6 +106,7 @@ def run(names: Iterable[str], folders: Folders, config: Path | None = None, anew
 
 
 def _run(name: str, folders: Folders, config: dict) -> dict:
+    limit_threads()  # anew for each: numba, which draws the map, sets its own number for everybody
     step, file, data = STEPS[name], manifest.of_verb(folders.work, name), _data(name, folders)
     known = manifest.read(file)
     print(f"== {name}")
@@ -168,7 +169,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    limit_threads()
     folders = Folders(args.corpus, args.work, args.assets)
     if args.verb == "corpus":
         file = manifest.of_verb(folders.work, args.verb)
