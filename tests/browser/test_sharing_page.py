@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import served
+from conftest import served, visitor
 
 from soundclip_demo.record import COLUMNS
 from soundclip_demo.ui import texts
@@ -29,7 +29,7 @@ def dog(browser, url: str):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(SLOW)
-    page.goto(f"{url}?encoder=whisper&t=0.5&k=8&sound=dog&llava=frozen")
+    page.goto(f"{url}?encoder=whisper&t=0.5&k=8&sound=dog")
     expect(page.locator("#projected .card[data-clip]")).to_have_count(5, timeout=SLOW)
     yield page
     context.close()
@@ -53,7 +53,7 @@ def test_an_address_shows_what_it_says(dog) -> None:
     expect(dog.get_by_label("Whisper", exact=True)).to_be_checked()
     expect(dog.locator("#wave .wave-name")).to_have_text("A dog barks")
     assert dog.locator("#share input[type=range]").input_value() == "0.5"
-    until(dog, encoder="whisper", t="0.5", k="8", sound="dog", llava="frozen")
+    until(dog, encoder="whisper", t="0.5", k="8", sound="dog")
     dog.get_by_label("WhisperCLIP", exact=True).check()
     until(dog, encoder="whisperclip", t="0.5", sound="dog")
     dog.locator("#examples .chip", has_text="rooster").click()
@@ -92,6 +92,14 @@ def test_a_refused_clipboard_shows_the_address(dog) -> None:
     expect(field).to_be_focused()
     assert field.input_value() == dog.url
     assert dog.evaluate("document.activeElement.selectionEnd") == len(dog.url)
+
+
+def test_an_address_asks_for_the_frozen_llava(browser, url: str) -> None:
+    with visitor(browser, f"{url}?sound=dog&llava=frozen") as page:
+        expect(page.locator("#projected .card[data-clip]")).to_have_count(5, timeout=SLOW)
+        until(page, sound="dog", llava="frozen")
+        page.get_by_role("button", name=texts.LOOK).click()
+        expect(page.get_by_role("radio", name=texts.PROTOCOLS["frozen"])).to_be_checked()
 
 
 def saved(page, kind: str) -> tuple[str, str]:
