@@ -71,7 +71,8 @@ def index_of(folder: Path, tokens: np.ndarray) -> Index:
 
 
 def build(folder: Path, lists: int = 0) -> None:
-    """Writes the index of `folder/tokens.npy`; goes on where an earlier run was killed. Needs 2 GB of memory at most.
+    """Writes the index of `folder/tokens.npy`; goes on where an earlier run was killed. Half a million
+    take 2.2 GB of memory.
 
     Args:
         lists: inverted lists; 0 takes a power of two near the square root of the number of tokens.
