@@ -70,13 +70,9 @@ def index_of(folder: Path, tokens: np.ndarray) -> Index:
     return CompressedIndex(folder, tokens) if (folder / NAMES[0]).exists() else FlatIndex(tokens)
 
 
-def build(folder: Path, lists: int = 0) -> None:
-    """Writes the index of `folder/tokens.npy`; goes on where an earlier run was killed. Half a million
-    take 2.2 GB of memory.
-
-    Args:
-        lists: inverted lists; 0 takes a power of two near the square root of the number of tokens.
-    """
+def build(folder: Path) -> None:
+    """Writes the index of `folder/tokens.npy`; goes on where an earlier run was killed. Half a million tokens take
+    2.2 GB of memory."""
     tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
     made_of = stamp(tokens)
     unfinished = folder / "index.unfinished"
@@ -85,7 +81,7 @@ def build(folder: Path, lists: int = 0) -> None:
         unfinished.mkdir()
         with _whole(unfinished / NAMES[2]) as part:
             part.write_text(json.dumps(made_of))
-    empty = _trained(unfinished / "trained.faiss", tokens, lists)
+    empty = _trained(unfinished / "trained.faiss", tokens)
     index, moments = faiss.clone_index(empty), 0.0
     for first in tqdm(range(0, len(tokens), SHARD), desc="index", unit="shard"):
         codes, sums = (unfinished / f"{first:09d}.{kind}" for kind in ("faiss", "npy"))
@@ -115,10 +111,10 @@ def stamp(tokens: np.ndarray) -> dict:
     return {"shape": list(tokens.shape), "rows": hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()}
 
 
-def _trained(file: Path, tokens: np.ndarray, lists: int) -> faiss.Index:
-    """Inverted lists around the centres of a sample, still empty."""
+def _trained(file: Path, tokens: np.ndarray) -> faiss.Index:
+    """Inverted lists around the centres of a sample, still empty: about the square root of the tokens in number."""
     if not file.exists():
-        lists = lists or 2 ** round(math.log2(max(4.0, math.sqrt(len(tokens)))))
+        lists = 2 ** round(math.log2(max(4.0, math.sqrt(len(tokens)))))
         index = faiss.index_factory(tokens.shape[1], f"IVF{lists},SQ4", faiss.METRIC_INNER_PRODUCT)
         count = min(len(tokens), lists * SAMPLE)
         rows = np.sort(np.random.default_rng(0).choice(len(tokens), count, replace=False))
