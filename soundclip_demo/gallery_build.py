@@ -25,6 +25,7 @@ from .frames import middle_frame
 from .gallery import ANNOTATIONS, COLUMNS
 from .parts import Parts
 from .suites import SUITES, Space
+from .whole import replacing
 
 LONG_SIDE = 640  # pixels
 QUALITY = 26
@@ -93,10 +94,8 @@ def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) ->
 def draw_map(out: Path) -> None:
     """Fits the map of a gallery's tokens anew."""
     tokens = np.load(out / "tokens.npy", allow_pickle=False)
-    part = out / "atlas.part"
-    with part.open("wb") as stream:
+    with replacing(out / "atlas.npy") as part, part.open("wb") as stream:  # a page may be reading it
         np.save(stream, atlas.fit(tokens.astype(np.float32)))
-    part.replace(out / "atlas.npy")  # a page may be reading it
 
 
 def _videos(folder: Path, captions: Path | None) -> Iterator[_Video]:

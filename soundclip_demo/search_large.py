@@ -9,8 +9,6 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import faiss
@@ -19,6 +17,7 @@ from tqdm import tqdm
 
 from .errors import UserError
 from .search import FlatIndex, Index, Neighbours, unit
+from .whole import replacing, write
 
 MANY = 20_000  # clips; below, exact search of everything takes milliseconds
 PROPOSED = 400  # clips whose exact cosines are computed
@@ -79,8 +78,7 @@ def build(folder: Path) -> None:
     if _read(unfinished / NAMES[2]) != made_of:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        with _whole(unfinished / NAMES[2]) as part:
-            part.write_text(json.dumps(made_of))
+        write(unfinished / NAMES[2], json.dumps(made_of))
     empty = _trained(unfinished / "trained.faiss", tokens)
     index, moments = faiss.clone_index(empty), 0.0
     for first in tqdm(range(0, len(tokens), SHARD), desc="index", unit="shard"):
@@ -90,12 +88,11 @@ def build(folder: Path) -> None:
         index.merge_from(faiss.read_index(str(codes)), 0)
         moments = moments + np.load(sums, allow_pickle=False).astype(np.float64)
     (folder / NAMES[2]).unlink(missing_ok=True)  # what is replaced now counts for nothing until all of it is there
-    with _whole(folder / NAMES[0]) as part:
+    with replacing(folder / NAMES[0]) as part:
         faiss.write_index(index, str(part))
-    with _whole(folder / NAMES[1]) as part:
-        np.save(part, (moments / len(tokens)).astype(np.float32))
-    with _whole(folder / NAMES[2]) as part:
-        part.write_text(json.dumps(made_of))
+    with replacing(folder / NAMES[1]) as part, part.open("wb") as stream:
+        np.save(stream, (moments / len(tokens)).astype(np.float32))
+    write(folder / NAMES[2], json.dumps(made_of))
     shutil.rmtree(unfinished)
 
 
@@ -119,7 +116,7 @@ def _trained(file: Path, tokens: np.ndarray) -> faiss.Index:
         count = min(len(tokens), lists * SAMPLE)
         rows = np.sort(np.random.default_rng(0).choice(len(tokens), count, replace=False))
         index.train(unit(tokens[rows]))
-        with _whole(file) as part:
+        with replacing(file) as part:
             faiss.write_index(index, str(part))
     return faiss.read_index(str(file))
 
@@ -128,10 +125,10 @@ def _encode(empty: faiss.Index, tokens: np.ndarray, first: int, codes: Path, sum
     """Writes the codes of a shard, then the sums that its moments are made of."""
     vectors, index = unit(tokens[first : first + SHARD]), faiss.clone_index(empty)
     index.add_with_ids(vectors, np.arange(first, first + len(vectors)))
-    with _whole(codes) as part:
+    with replacing(codes) as part:
         faiss.write_index(index, str(part))
-    with _whole(sums) as part:
-        np.save(part, np.concatenate([vectors.sum(0, keepdims=True), vectors.T @ vectors]))
+    with replacing(sums) as part, part.open("wb") as stream:
+        np.save(stream, np.concatenate([vectors.sum(0, keepdims=True), vectors.T @ vectors]))
 
 
 def _read(file: Path) -> dict | None:
@@ -139,11 +136,3 @@ def _read(file: Path) -> dict | None:
         return json.loads(file.read_text())
     except (OSError, ValueError):
         return None
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """A path to write to; `file` is replaced when all is written."""
-    part = file.with_name(f"part-{file.name}")  # numpy wants its own suffix
-    yield part
-    part.replace(file)

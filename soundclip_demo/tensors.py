@@ -10,6 +10,8 @@ from pathlib import Path
 from safetensors.torch import save as serialised
 from torch import Tensor
 
+from .whole import replacing
+
 
 def save(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Replaces `file`. Killed at any moment, the old or the new one is there."""
@@ -20,11 +22,9 @@ def save(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None
         header["__metadata__"] = metadata
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin where they can be mapped
-    part = file.with_name(f"{file.name}.part")
-    with part.open("wb") as stream:
+    with replacing(file) as part, part.open("wb") as stream:
         stream.write(len(text).to_bytes(8, "little"))
         stream.write(text)
         stream.write(memoryview(content)[8 + size :])
         stream.flush()
         os.fsync(stream.fileno())
-    part.replace(file)

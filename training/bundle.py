@@ -16,8 +16,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from soundclip_demo import whole
 from soundclip_demo.weights import sha256
-from training import attribution, corpus, manifest, render, whole
+from training import attribution, corpus, manifest, render
 from training.packages import MissingItem, Package, fetch, read_item
 
 TABLES = Path(__file__).parent / "tables"

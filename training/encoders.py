@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from soundclip_demo import tensors
+from soundclip_demo import tensors, whole
 from soundclip_demo.encoders import checkpoint
 from soundclip_demo.encoders.base import TowerEncoder
 from soundclip_demo.encoders.joint import Side, Sides, Words
 
-from . import whole
 from .corpus import Category
 from .course import Course
 from .families import FAMILIES, Family

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from soundclip_demo import whole
 from soundclip_demo.projection import Projector, blend
 from soundclip_demo.tradeoff import frontier
 
-from . import directions, geometry, whole
+from . import directions, geometry
 from .bootstrap import interval, paired
 from .captioned import Captions
 from .held_out import HeldOut

@@ -18,14 +18,14 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from soundclip_demo import tensors, vision, weights
+from soundclip_demo import tensors, vision, weights, whole
 from soundclip_demo.audio import Sound, decode, resample
 from soundclip_demo.config import THREADS, default_cache
 from soundclip_demo.encoders import whisper
 from soundclip_demo.encoders.whisperclip import statistics
 from soundclip_demo.errors import UserError
 
-from . import augment, corpus, families, whole
+from . import augment, corpus, families
 from .filling import Filling
 from .processes import end_with_parent
 

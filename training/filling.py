@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import whole
+from soundclip_demo import whole
+
 from .state import Pace
 
 

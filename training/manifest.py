@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from . import whole
+from soundclip_demo import whole
 
 BEAT = 10.0  # seconds from one note of the time to the next: the most that a kill can take from it
 PACKAGES = ("torch", "transformers", "numpy")

@@ -13,10 +13,11 @@ from types import ModuleType
 
 import torch
 
+from soundclip_demo import whole
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.suites import SUITES
 
-from . import hub, paired_config, settings, tune, verbs, whole
+from . import hub, paired_config, settings, tune, verbs
 from .steps import Folders
 
 

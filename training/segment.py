@@ -19,10 +19,10 @@ import av
 import numpy as np
 from tqdm import tqdm
 
-from soundclip_demo import clips
+from soundclip_demo import clips, whole
 from soundclip_demo.config import WINDOW_SECONDS, SoundLimits
 
-from . import manifest, whole
+from . import manifest
 from .videos import Video, videos
 
 MOST = 20

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from soundclip_demo import gallery_build, vision, weights
+from soundclip_demo import gallery_build, vision, weights, whole
 from soundclip_demo import llava as compact_llava
 from soundclip_demo.config import Config, default_cache
 from soundclip_demo.encoders import ENCODERS, checkpoint
@@ -41,7 +41,6 @@ from . import (
     reference,
     report,
     targets,
-    whole,
 )
 from .batches import Pictures, Sounds
 from .families import FAMILIES

@@ -21,13 +21,14 @@ from peft import PeftModel, get_peft_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from soundclip_demo import whole
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import Config as Suite
 from soundclip_demo.config import config_of, limit_threads
 from soundclip_demo.parts import Parts
 from soundclip_demo.suites import SUITES
 
-from . import annotated, clip_tokens, llava, manifest, settings, state, whole
+from . import annotated, clip_tokens, llava, manifest, settings, state
 from .annotated import Annotated
 from .clip_tokens import Heard
 from .llava import Batch

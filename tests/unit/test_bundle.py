@@ -251,8 +251,8 @@ def build(out: Path) -> None:
 
 
 def test_a_bundle_that_is_killed_goes_on(tmp_path: Path) -> None:
-    pieces = kill.alone("training.whole:write", build, tmp_path / "whole")
-    assert kill.killed("training.whole:write", build, tmp_path / "killed") < pieces
+    pieces = kill.alone("soundclip_demo.whole:write", build, tmp_path / "whole")
+    assert kill.killed("soundclip_demo.whole:write", build, tmp_path / "killed") < pieces
     whole, killed = ({str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*.*") if file.is_file()}
                      for root in (tmp_path / "whole", tmp_path / "killed"))
     said = [manifest.read(tmp_path / name / "bundle.manifest.json") | {"seconds": 0} for name in ("whole", "killed")]
@@ -260,5 +260,5 @@ def test_a_bundle_that_is_killed_goes_on(tmp_path: Path) -> None:
     del whole["bundle.manifest.json"], killed["bundle.manifest.json"]
     assert killed == whole
     (tmp_path / "killed" / "gallery" / "old.txt").write_text("of an earlier bundle")
-    kill.alone("training.whole:write", build, tmp_path / "killed")
+    kill.alone("soundclip_demo.whole:write", build, tmp_path / "killed")
     assert not (tmp_path / "killed" / "gallery" / "old.txt").exists()

@@ -21,7 +21,7 @@ from training.steps import Folders
 PIECES = {
     "features": "training.filling:Filling._save",
     "gallery": "training.filling:Filling._save",
-    "atlas": "training.whole:write",
+    "atlas": "soundclip_demo.whole:write",
     "encoder": "training.state:save",
     "projector": "training.state:save",
     "llava": "training.state:save",

@@ -174,8 +174,8 @@ def test_killed_and_run_again_it_is_as_if_it_never_was(
     for i in range(2 * kill.KILLS + 1):
         source = "short" if i % 2 else "half"
         (tmp_path / "videos" / f"{i}.mp4").symlink_to(folder / f"{source}.mp4")
-    records = kill.alone("training.whole:write", cut_folder, tmp_path / "videos", tmp_path / "whole")
-    killed = kill.killed("training.whole:write", cut_folder, tmp_path / "videos", tmp_path / "out")
+    records = kill.alone("soundclip_demo.whole:write", cut_folder, tmp_path / "videos", tmp_path / "whole")
+    killed = kill.killed("soundclip_demo.whole:write", cut_folder, tmp_path / "videos", tmp_path / "out")
     assert killed <= records - kill.KILLS  # nothing that was finished is done again
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     monkeypatch.setattr(segment, "_cut", None)  # now there is nothing to do at all
