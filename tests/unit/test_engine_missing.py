@@ -13,7 +13,7 @@ import pytest
 import toy
 from events import SHORT, SILENT, STAGES, of
 
-from soundclip_demo import encoders, weights
+from soundclip_demo import encoders, search_large, weights
 from soundclip_demo import parts as parts_module
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
@@ -56,6 +56,20 @@ def test_without_the_encoder_nothing_but_a_sentence_comes(
     kinds = [type(event) for event in lost.run_file(clip_sound, SHORT)]
     assert kinds == [Heard, Missing, Timing]
     assert any("Whisper" in sentence for sentence in lost.status())
+
+
+def test_a_damaged_search_index_costs_a_sentence(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(workspace.gallery, tmp_path / "gallery")
+    search_large.build(tmp_path / "gallery")
+    whole = replace(workspace.config(), gallery=tmp_path / "gallery")
+    exact = of(Matches, list(Engine(workspace.config()).run_file(clip_sound, SILENT)))
+    assert of(Matches, list(Engine(whole).run_file(clip_sound, SILENT))).hits[0].clip == exact.hits[0].clip
+    (tmp_path / "gallery" / "moments.npy").write_bytes(b"rubbish")
+    lost = Engine(whole)
+    heard, missing, _ = lost.run_file(clip_sound, SILENT)
+    assert missing.part == "search"
+    assert "search index" in missing.message
+    assert missing.message in lost.status()
 
 
 def test_a_projector_of_another_encoder_is_not_used(workspace: toy.Workspace, clip_sound: Path, tmp_path: Path) -> None:
