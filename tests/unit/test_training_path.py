@@ -20,7 +20,7 @@ from soundclip_demo.audio import decode, resample
 from soundclip_demo.config import Config
 from soundclip_demo.encoders.joint import Side, Sides
 from soundclip_demo.projection import Projector
-from training import annotate, annotators, clip_tokens, evaluate, manifest, merge
+from training import annotate, annotators, clip_tokens, evaluate, manifest
 from training.__main__ import main
 from training.hub import HubProjector
 from training.rows import PICTURES, Rows
