@@ -1,8 +1,8 @@
 """Asks PyPI which of the installed packages are known to be vulnerable: `python .ci/audit.py`.
 
 Ends with 1 where a newer version of a package mends a vulnerability. One that nothing mends yet is said, and so is a
-database that did not answer; neither stops a build. pip-audit runs in an environment of its own: this one, which is only
-listed, stays as it is. pip is left out: it came with Python, and the demo does without it.
+database that did not answer; neither stops a build. pip-audit runs in an environment of its own: this one is only
+listed and stays as it is. pip is left out: it came with Python, and the demo does without it.
 """
 
 import json
