@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .errors import UserError
+from .gallery import BUILD
+
 if TYPE_CHECKING:
     from .search import Index
 
@@ -33,8 +36,10 @@ def build(folder: Path, engine: str) -> None:
     """Writes an engine's index of `folder/tokens.npy` and removes those of others.
 
     Raises:
-        UserError: the engine is not installed.
+        UserError: the folder is no gallery, or the engine is not installed.
     """
+    if not (folder / "tokens.npy").is_file():
+        raise UserError(f"{folder.name} is no gallery.", f"Make one with: {BUILD}")
     _module(engine).build(folder)
     remove(folder, but=engine)
 

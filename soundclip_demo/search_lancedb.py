@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HOME = "index.lancedb"
 FILES = (HOME,)
-DISTANCE = "dot"  # of unit tokens: the cosine, and defined for zeros
+DISTANCE = "l2"  # of unit tokens it orders as the cosine does, and is defined for zeros
 COLUMNS = ["row", "_distance"]
 SECONDS = 10.0  # that a server may take
 
@@ -86,12 +86,12 @@ class ServedIndex(ProposedIndex):
         )
         try:
             answer = self._api.query_table(self._table, asked, _request_timeout=SECONDS)
+            return pa.ipc.open_file(answer).read_all()["row"].to_numpy()
         except exceptions.NotFoundException as error:
             way = f"Put {HOME}/{self._table}.lance of this gallery into the server's folder."
             raise UserError("The search server has no index of these clips.", way) from error
-        except (exceptions.ApiException, HTTPError) as error:
+        except (exceptions.ApiException, HTTPError, pa.ArrowInvalid) as error:
             raise UserError("The search server does not answer.", "Try again in a moment.") from error
-        return pa.ipc.open_file(answer).read_all()["row"].to_numpy()
 
 
 def open_index(folder: Path, tokens: np.ndarray) -> ProposedIndex:

@@ -7,7 +7,9 @@ listed as skipped, with this reason. What is told where LanceDB is missing is te
 import shutil
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -114,6 +116,28 @@ def test_a_server_that_goes_away_costs_a_sentence(server, gallery: Path) -> None
         index.search(np.ones(WIDTH, np.float32), 5)
     with pytest.raises(UserError, match="The search server does not answer"):
         indexes.index_of(gallery, tokens_of(gallery))
+
+
+class Other(BaseHTTPRequestHandler):
+    """Answers everything, and nothing that was asked."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_of_another_kind_costs_a_sentence(gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        monkeypatch.setenv("SOUNDCLIP_LANCEDB", f"http://127.0.0.1:{other.server_port}")
+        with pytest.raises(UserError, match="The search server does not answer"):
+            indexes.index_of(gallery, tokens_of(gallery))
+        other.shutdown()
 
 
 def test_without_the_package_a_sentence_says_how_to_get_it(

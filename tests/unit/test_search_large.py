@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from soundclip_demo import proposals, search_large
+from soundclip_demo.__main__ import main
 from soundclip_demo.errors import UserError
 from soundclip_demo.indexes import index_of
 from soundclip_demo.search import FlatIndex, Index, unit
@@ -56,6 +57,11 @@ def nearly_exact(large: Index, tokens: np.ndarray) -> bool:
 
 def test_without_an_index_search_is_exact(tmp_path: Path) -> None:
     assert isinstance(index_of(tmp_path, np.eye(4, dtype=np.float16)), FlatIndex)
+
+
+def test_a_folder_without_tokens_gets_no_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gallery", "index", str(tmp_path / "nothing")]) == 2
+    assert "nothing is no gallery. Make one with: python -m soundclip_demo gallery build" in capsys.readouterr().err
 
 
 def test_a_token_of_zeros_finds_something_and_is_told_as_chance(folder: Path) -> None:
