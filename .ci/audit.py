@@ -14,7 +14,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-SECONDS = 300  # for pip-audit's installation and its 130 questions
+SECONDS = 120  # for the installation of pip-audit, and again for its 130 questions
 AUDITOR = "pip-audit>=2.10,<3"
 
 
