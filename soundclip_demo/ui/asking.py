@@ -21,7 +21,7 @@ from .ask import Item
 from .ask import log as drawn
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, session
+from .handlers import Page, session, steady
 from .turns import ASK, SIDES
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ class Asking:
         self._end(items, request)
         return drawn(items or ())
 
+    @steady
     def answer(self, question: Question | None, request: gr.Request) -> Iterator[str]:
         """Yields the log after each word."""
         if question is None:

@@ -21,7 +21,7 @@ from .choosing import Chosen
 from .compare import Comparison, Said, panel, ready, row_id
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, session
+from .handlers import Page, session, steady
 from .turns import ROW
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Comparing:
             comparison.hush()
         return [None, ready(chosen.name if chosen else None)]
 
+    @steady
     def fill(self, chosen: Chosen | None) -> Iterator[list[Any]]:
         """Yields [comparison, table] at the start and after each row."""
         if chosen is None:
@@ -104,6 +105,7 @@ class Comparing:
         comparison.hush()
         return self._draw(comparison)
 
+    @steady
     def write(self, asked: Asked | None, request: gr.Request, *choices: Any) -> Iterator[str]:
         """Yields the table after each word of the row's caption; the `choices` are those of `Describing.setting`."""
         if asked is None:

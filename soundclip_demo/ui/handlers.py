@@ -7,7 +7,9 @@ nor another's.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -85,6 +87,22 @@ class Page:
 
 def session(request: gr.Request) -> str:
     return request.session_hash or ""
+
+
+def steady(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The handler with one step at least: Gradio empties the outputs of one that ends without any."""
+
+    @wraps(handler)
+    def steps(*given: Any) -> Iterator[Any]:
+        empty = True
+        with closing(handler(*given)) as running:
+            for step in running:
+                empty = False
+                yield step
+        if empty:
+            yield gr.skip()
+
+    return steps
 
 
 def lasting(steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
