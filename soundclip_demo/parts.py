@@ -110,7 +110,7 @@ class Parts:
 
     def index(self, gallery: "Gallery") -> "Index":
         def load() -> "Index":
-            from .search_large import index_of
+            from .indexes import index_of
 
             return index_of(gallery.folder, gallery.tokens)
 

@@ -106,22 +106,13 @@ class Comparing:
         return self._draw(comparison)
 
     @steady
-    def write(
-        self,
-        asked: Asked | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
-        request: gr.Request,
-    ) -> Iterator[str]:
-        """Yields the table after each word of the row's caption."""
+    def write(self, asked: Asked | None, request: gr.Request, *choices: Any) -> Iterator[str]:
+        """Yields the table after each word of the row's caption; the `choices` are those of `Describing.setting`."""
         if asked is None:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.describing.setting(asked.ticket, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(asked.ticket, *choices)
             with closing(self.describing.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):

@@ -16,6 +16,7 @@ import gradio as gr
 
 from ..events import Setting
 from ..rehearsal import Rehearsal
+from ..suites import SUITES
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
@@ -37,6 +38,7 @@ class Page:
         self.rehearsal = Rehearsal(engine)
         self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
         self.examples = examples
+        self.patches = SUITES[engine.config.suite].patches  # of a picture
         self.turns = Turns()
         self._serials = itertools.count()
 

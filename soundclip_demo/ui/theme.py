@@ -1,16 +1,15 @@
 """Colours, fonts and what `launch()` needs. System fonts only: nothing is loaded from elsewhere."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from . import monitor
+from .scripted import read
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
-HERE = Path(__file__).parent
 SHEETS = (
     "page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff", "card", "sharing",
     "talk",
@@ -87,7 +86,7 @@ def launch_options(engine: "Engine") -> dict[str, Any]:
     """
     return {
         "theme": theme(),
-        "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
+        "css": read(*STYLES),
         "head": HEAD,
         "allowed_paths": [],
         "app_kwargs": {"routes": monitor.routes(engine)},
