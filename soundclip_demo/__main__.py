@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from .config import Config, config_of, limit_threads
-from .encoders import ENCODERS
+from .encoders import ENCODERS, statuses
 from .errors import UserError
 from .events import MODES, PROTOCOLS, Setting
 from .parts import NotReady
@@ -121,7 +121,7 @@ def _gallery_index(args: argparse.Namespace) -> None:
 def _encoders(args: argparse.Namespace) -> None:
     from .results import encoder_table
 
-    rows = encoder_table(config_of(args.suite))
+    rows = encoder_table(statuses(config_of(args.suite)))
     if args.json:
         print(json.dumps(rows))
     else:

@@ -8,7 +8,7 @@ import gradio as gr
 from . import monitor
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 HERE = Path(__file__).parent
 SHEETS = (
@@ -80,7 +80,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options(engine: "Engine") -> dict[str, Any]:
+def launch_options(engine: "AnyEngine") -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: looks, and limits fit for a public page.
 
     Only static folders and uploads are served: `allowed_paths` stays empty on purpose.
