@@ -8,6 +8,7 @@
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
+    python -m soundclip_demo serve --socket PATH
 
 All of them take `--suite compact` or `--suite paper`.
 """
@@ -15,6 +16,7 @@ All of them take `--suite compact` or `--suite paper`.
 import argparse
 import json
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from .config import Config, config_of, limit_threads
 from .encoders import ENCODERS, statuses
 from .errors import UserError
 from .events import MODES, PROTOCOLS, Setting
+from .flags import config_from, engine_flags
 from .parts import NotReady
 from .suites import SUITES
 
@@ -152,6 +155,19 @@ def _fetch(args: argparse.Namespace) -> int:
     return failed
 
 
+def _serve(args: argparse.Namespace) -> None:
+    from .engine import Engine
+    from .serving import listen, server
+
+    listener = listen(args.socket)  # first, so that pages started at the same time wait
+    limit_threads()
+    engine = Engine(config_from(args))
+    engine.warm()
+    print(json.dumps({"socket": str(args.socket)}), flush=True)
+    with suppress(KeyboardInterrupt):
+        server(engine).run([listener])
+
+
 def _setting(args: argparse.Namespace, **more: object) -> Setting:
     """`--blend T` alone means mode blend."""
     if args.blend is None:
@@ -221,6 +237,10 @@ def _parser() -> argparse.ArgumentParser:
 
     fetch = verbs.add_parser("fetch", parents=[suite], help="get every checkpoint of a suite now")
     fetch.set_defaults(run=_fetch)
+
+    serve = verbs.add_parser("serve", parents=[engine_flags()], help="own the models of several pages: app.py --engine")
+    serve.add_argument("--socket", type=Path, required=True, help="where to answer; only this user can reach it")
+    serve.set_defaults(run=_serve)
     return parser
 
 

@@ -141,5 +141,6 @@ class AnyEngine(ABC):
     ) -> Iterator[tuple[Setting, Event]]:
         """Several settings on one window, one after the other; those of one encoder share its embedding."""
         for setting in settings:
-            for event in self.run(sound, setting, start, truth):
-                yield setting, event
+            with closing(self.run(sound, setting, start, truth)) as events:
+                for event in events:
+                    yield setting, event
