@@ -17,7 +17,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="SoundCLIP demo: hear a sound, see what it matches.", parents=[engine_flags()]
     )
-    shared = "use the models, suite and gallery of `python -m soundclip_demo serve --socket SOCKET`"
+    shared = "use models, suite and gallery of `python -m soundclip_demo serve --socket SOCKET`, or of a cluster's URL"
     parser.add_argument("--engine", metavar="SOCKET", help=shared)
     parser.add_argument("--talk", type=Path, help="a running order for talk mode, see assets/talk.toml")
     parser.add_argument("--host", default=host)

@@ -30,22 +30,23 @@ log = logging.getLogger(__name__)
 
 
 class RemoteEngine(AnyEngine):
-    """The engine that answers on a socket."""
+    """The engine that answers on a socket, or at the http address of a cluster."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, where: str) -> None:
         """Asks it for its settings and opens its gallery.
 
         Raises:
             UserError: nobody answers there.
         """
+        address, path = (where, None) if "://" in where else ("http://engine", where)
         # A line for each call: an idle one may be hung up on at the moment that it is taken up again.
         no_idle = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._http = httpx.Client(base_url="http://engine", transport=httpx.HTTPTransport(uds=path, limits=no_idle))
+        self._http = httpx.Client(base_url=address, transport=httpx.HTTPTransport(uds=path, limits=no_idle))
         try:
             super().__init__(self._value("config", START))
         except UserError as gone:
-            start = f"Start one with: python -m soundclip_demo serve --socket {path}"
-            raise UserError(f"No engine answers at {path}.", start) from gone
+            start = "Start one with: python -m soundclip_demo serve --socket PATH"
+            raise UserError(f"No engine answers at {where}.", start) from gone
         self._facts = {name: self._value(name, SOON) for name in FACTS}
 
     def status(self) -> list[str]:

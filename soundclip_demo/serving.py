@@ -4,12 +4,11 @@ A call is a POST whose body is one line of `wire`; its answer is a line for each
 was raised. Whoever goes away in the middle of it ends the work within one token.
 """
 
-import asyncio
 import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ from .errors import UserError
 from .parts import NotReady
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Send
+    from starlette.types import Send
 
     from .any_engine import AnyEngine
 
@@ -37,14 +36,11 @@ GRACE = 5  # seconds in which answers may come to their end when the process is 
 log = logging.getLogger(__name__)
 
 
-def app(engine: "AnyEngine") -> "ASGIApp":
+def app(engine: "AnyEngine") -> Starlette:
     """An engine's methods, a path for each."""
-    turn = asyncio.Lock()  # texts are written one at a time, as they are for a page with models of its own
 
     async def answer(name: str, request: Request) -> StreamingResponse:
-        given = wire.read(await request.body())
-        writes = name == "ask" or (name == "run" and given["setting"].caption)
-        return _Closing(_lines(_values(engine, name, given), turn if writes else nullcontext()))
+        return _Closing(_lines(_values(engine, name, wire.read(await request.body()))))
 
     return Starlette(routes=[Route(f"/{name}", partial(answer, name), methods=["POST"]) for name in STREAMS + VALUES])
 
@@ -101,15 +97,14 @@ def _values(engine: "AnyEngine", name: str, given: dict[str, Any]) -> Iterator[A
         yield wire.Broken()
 
 
-async def _lines(values: Iterator[Any], turn: Any) -> AsyncIterator[bytes]:
+async def _lines(values: Iterator[Any]) -> AsyncIterator[bytes]:
     """Each value as a line. Closing it closes `values`, which no thread is working on by then."""
-    async with turn:
-        try:
-            async for value in iterate_in_threadpool(values):
-                yield wire.line(value)
-        finally:
-            with CancelScope(shield=True):
-                await to_thread.run_sync(values.close)
+    try:
+        async for value in iterate_in_threadpool(values):
+            yield wire.line(value)
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(values.close)
 
 
 class _Closing(StreamingResponse):

@@ -15,7 +15,6 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import toy
@@ -286,22 +285,18 @@ def test_closing_ends_the_work_there_within_a_token(
         assert len([when for when in made if when > closed]) <= 1
 
 
-def test_texts_are_written_one_at_a_time_and_one_that_waits_may_leave(
-    knowing: Engine, remote: RemoteEngine, path: Path, clip_sound: Path
+def test_whoever_leaves_ends_nothing_of_anybody_elses(
+    knowing: Engine, path: Path, remote: RemoteEngine, clip_sound: Path
 ) -> None:
-    sound = remote.load_sound(clip_sound)
-    impatient = httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=PAUSE)
+    sound, other = remote.load_sound(clip_sound), RemoteEngine(str(path))
     with tokens(knowing) as made:
-        writing = remote.run(sound, replace(SHORT, max_new_tokens=8))
-        next(event for event in writing if isinstance(event, CaptionPart))
-        with pytest.raises(httpx.ReadTimeout):
-            impatient.post("http://engine/run", content=wire.line({"sound": sound.part(), "setting": LONG}))
-        assert of(Matches, list(remote.run(sound, SILENT))).hits  # which waits for no text
-        assert len(made) < 8
-        list(writing)
-        assert len(made) <= 8
-        assert of(CaptionPart, list(remote.run(sound, replace(SHORT, max_new_tokens=1)))[-2:-1]).done
-        assert len(made) <= 9
+        leaving, staying = remote.run(sound, LONG), other.run(sound, replace(SHORT, max_new_tokens=6))
+        for events in (leaving, staying):
+            next(event for event in events if isinstance(event, CaptionPart))
+        leaving.close()
+        *_, last, _ = staying
+        assert last == CaptionPart("aaaaaa", done=True)
+        assert len(made) < 20
 
 
 # A process that is gone
