@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 class NotReady(Exception):
     """A part cannot run now; the message is one sentence for the visitor."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
 
 @dataclass
 class _Slot:

@@ -1,15 +1,18 @@
 """One analysis or comparison as plain data: what the command line prints and the public API returns."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compare import Row, compare
-from .config import WINDOW_SECONDS, Config
-from .encoders import statuses
-from .engine import Engine
+from .compare import Row
+from .config import WINDOW_SECONDS
 from .events import AnswerPart, CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
 from .questions import Exchange, asked
+
+if TYPE_CHECKING:
+    from .any_engine import AnyEngine
+    from .encoders import EncoderStatus
 
 
 @dataclass(eq=False)
@@ -72,7 +75,7 @@ class Result:
         }
 
 
-def gather(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> Result:
+def gather(engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None) -> Result:
     """Runs one sound through the engine.
 
     Args:
@@ -88,12 +91,12 @@ def gather(engine: Engine, path: str | Path, setting: Setting, start: float | No
     return result
 
 
-def analyze(engine: Engine, path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
+def analyze(engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
     """The same as plain data, see `Result.plain`."""
     return gather(engine, path, setting, start).plain(engine.config.suite)
 
 
-def answered(engine: Engine, path: str | Path, setting: Setting, question: str) -> dict[str, Any]:
+def answered(engine: "AnyEngine", path: str | Path, setting: Setting, question: str) -> dict[str, Any]:
     """Has a sound captioned, and then a question about it answered, as the page does.
 
     Returns:
@@ -116,7 +119,7 @@ def answered(engine: Engine, path: str | Path, setting: Setting, question: str) 
     return result
 
 
-def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:
+def comparison(engine: "AnyEngine", path: str | Path) -> dict[str, Any]:
     """Runs the loudest window of one sound through every encoder of the suite, raw and projected.
 
     Returns:
@@ -133,7 +136,7 @@ def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:
     return {
         "sound": {"seconds": round(sound.seconds, 3), "window": window},
         "suite": engine.config.suite,
-        "rows": [_plain(row) for row in compare(engine, sound, start)],
+        "rows": [_plain(row) for row in engine.compare(sound, start)],
     }
 
 
@@ -151,6 +154,6 @@ def _plain(row: Row) -> dict[str, Any]:
     }
 
 
-def encoder_table(config: Config) -> list[dict[str, Any]]:
-    """Every encoder in both suites: name, title, suite, ready, reason."""
-    return [asdict(status) for status in statuses(config)]
+def encoder_table(statuses: "Iterable[EncoderStatus]") -> list[dict[str, Any]]:
+    """Of each encoder: name, title, suite, ready, reason."""
+    return [asdict(status) for status in statuses]

@@ -12,7 +12,7 @@ from ..events import MODES, TOP_CLIPS, Setting
 from ..questions import asked
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 MOST_MATCHES = 50
 
@@ -26,7 +26,7 @@ def verdict(check: Callable[..., Any], *values: Any) -> dict[str, Any]:
     return gr.validate(True, "")
 
 
-def add_api(engine: "Engine") -> None:
+def add_api(engine: "AnyEngine") -> None:
     """Adds the endpoints to the Blocks being built.
 
     Hidden components type the arguments. `gr.api` would hand over the caller's file path unchecked; a File
@@ -159,7 +159,7 @@ def add_api(engine: "Engine") -> None:
         """Lists every encoder of both suites: name, title, suite, ready, and the reason why not."""
         from ..results import encoder_table
 
-        return encoder_table(engine.config)
+        return encoder_table(engine.encoders())
 
     with gr.Row(visible=False):
         inputs = [

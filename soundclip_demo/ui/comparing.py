@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..compare import Row, compare, contenders
+from ..compare import Row, contenders
 from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting
 from . import texts
@@ -60,7 +60,7 @@ class Comparing:
         yield [comparison, self._draw(comparison)]
         try:
             sound = self.page.engine.load_sound(chosen.path)
-            with closing(compare(self.page.engine, sound, chosen.start)) as rows:
+            with closing(self.page.engine.compare(sound, chosen.start)) as rows:
                 for row in rows:
                     if comparison.state != "running":
                         break

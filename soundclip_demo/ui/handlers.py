@@ -24,7 +24,7 @@ from .tradeoff import read_go
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 TICK = 2.0  # seconds
 KEEP = [gr.skip(), gr.skip()]
@@ -33,7 +33,7 @@ KEEP = [gr.skip(), gr.skip()]
 class Page:
     """What all handlers share, and those of the page as a whole."""
 
-    def __init__(self, engine: "Engine", examples: dict[str, Example]) -> None:
+    def __init__(self, engine: "AnyEngine", examples: dict[str, Example]) -> None:
         self.engine = engine
         self.rehearsal = Rehearsal(engine)
         self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
@@ -58,7 +58,7 @@ class Page:
 
     def wake(self, encoder: str | None) -> list[Any]:
         """[ticks, timer]: an encoder that has to be loaded first is worth a loading line."""
-        if not encoder or self.engine.parts.has_encoder(encoder):
+        if not encoder or self.engine.has_encoder(encoder):
             return KEEP
         return [0, gr.Timer(value=TICK, active=True)]
 

@@ -8,7 +8,7 @@ from . import monitor
 from .scripted import read
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 SHEETS = (
     "page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff", "card", "sharing",
@@ -79,7 +79,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options(engine: "Engine") -> dict[str, Any]:
+def launch_options(engine: "AnyEngine") -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: looks, and limits fit for a public page.
 
     Only static folders and uploads are served: `allowed_paths` stays empty on purpose.
