@@ -31,7 +31,7 @@ from .events import (
     Truth,
     WordsFound,
 )
-from .parts import NotReady, Parts
+from .parts import NotReady, Parts, enough_memory
 from .pictures import Picture, Pictures
 from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
@@ -142,16 +142,16 @@ class Engine:
         """
         self._check(setting)
         prompt, turns = conversation(history, asked(question))
-        stages = Stages()
+        stages, text = Stages(), ""
         try:
-            visual = self._visual(sound, setting, self._start(sound, start))
-            captioner = self.parts.captioner(setting.protocol)
+            with enough_memory("The caption model"):
+                visual = self._visual(sound, setting, self._start(sound, start))
+                captioner = self.parts.captioner(setting.protocol)
+                for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
+                    yield AnswerPart(text)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
-        text = ""
-        for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
-            yield AnswerPart(text)
         yield AnswerPart(text, done=True)
         yield stages.told()
 
@@ -185,8 +185,9 @@ class Engine:
         start = self._start(sound, start)
         yield self._heard(sound, start)
         try:
-            token = self._token(sound, setting, start, stages)
-            matches, placed = self._find(token, setting, truth, stages)
+            with enough_memory("The search"):
+                token = self._token(sound, setting, start, stages)
+                matches, placed = self._find(token, setting, truth, stages)
         except NotReady as missing:
             yield Missing("search", str(missing))
             yield stages.told()
@@ -254,16 +255,17 @@ class Engine:
         self, sound: Sound, setting: Setting, start: float, stages: Stages
     ) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
+        text = ""
         try:
-            captioner = self.parts.captioner(setting.protocol)
-            visual = self._visual(sound, setting, start)
+            with enough_memory("The caption model"):
+                captioner = self.parts.captioner(setting.protocol)
+                visual = self._visual(sound, setting, start)
+                writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
+                for text in stages.growing(writing, "caption"):
+                    yield CaptionPart(text)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
-        text = ""
-        writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
-        for text in stages.growing(writing, "caption"):
-            yield CaptionPart(text)
         yield CaptionPart(text, done=True)
 
     def _visual(self, sound: Sound, setting: Setting, start: float) -> "Tensor":

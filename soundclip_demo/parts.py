@@ -7,14 +7,15 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import adapter, encoders, weights
 from .config import Config
-from .errors import UserError
+from .errors import UserError, lacks
 from .suites import SUITES, llava_folder, protocols
 
 if TYPE_CHECKING:
@@ -33,6 +34,22 @@ log = logging.getLogger(__name__)
 
 class NotReady(Exception):
     """A part cannot run now; the message is one sentence for the visitor."""
+
+
+@contextmanager
+def enough_memory(title: str) -> Iterator[None]:
+    """Where memory runs out while a part works, that is one sentence; the next request may do better.
+
+    Raises:
+        NotReady: instead of what was raised for want of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NotReady) or lacks(error) != "memory":
+            raise
+        log.warning("%s ran out of memory", title)
+        raise NotReady(f"{title} ran out of memory. Please try again in a moment.") from None
 
 
 @dataclass
@@ -182,6 +199,8 @@ def _reason(error: Exception) -> str:
     """Why a part did not load, in words that show no path of the server."""
     if isinstance(error, (weights.WeightsError, NotReady, UserError)):
         return str(error)
+    if lack := lacks(error):
+        return {"memory": "there is not enough memory for it", "disk": "the disk is full"}[lack]
     if isinstance(error, FileNotFoundError):
         return "one of its files is missing"
     return f"its files are damaged or do not fit ({type(error).__name__})"

@@ -7,16 +7,19 @@ nor another's.
 """
 
 import itertools
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..errors import UserError, lacks, note
 from ..events import Setting
 from ..rehearsal import Rehearsal
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
+from .line import Line
 from .tradeoff import read_go
 from .turns import Turns
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 TICK = 2.0  # seconds
 KEEP = [gr.skip(), gr.skip()]
+log = logging.getLogger(__name__)
 
 
 class Page:
@@ -35,7 +39,7 @@ class Page:
         self.rehearsal = Rehearsal(engine)
         self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
         self.examples = examples
-        self.turns = Turns()
+        self.turns, self.line = Turns(), Line()
         self._serials = itertools.count()
 
     def serial(self) -> int:
@@ -83,6 +87,13 @@ class Page:
 
 def session(request: gr.Request) -> str:
     return request.session_hash or ""
+
+
+def failed(what: str, error: Exception) -> UserError:
+    """Notes what nobody foresaw, and says to the visitor as much as is known of it."""
+    note(log, what, error)
+    known = {"memory": (texts.NO_MEMORY, texts.NO_MEMORY_HINT), "disk": (texts.DISK_FULL, texts.DISK_FULL_HINT)}
+    return UserError(*known.get(lacks(error), (texts.BROKEN, texts.BROKEN_HINT)))
 
 
 def lasting(steps: Iterator[list[Any]]) -> Iterator[list[Any]]:

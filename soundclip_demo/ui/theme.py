@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from . import monitor
+from . import line, monitor
+from .intake import Intake
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -16,6 +18,7 @@ SHEETS = (
     "talk",
 )
 STYLES = tuple(f"{name}.css" for name in SHEETS)
+THREADS = line.MOST + 40  # those who wait for a caption, and Gradio's usual number for everything else
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
@@ -90,8 +93,12 @@ def launch_options(engine: "Engine") -> dict[str, Any]:
         "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
         "head": HEAD,
         "allowed_paths": [],
-        "app_kwargs": {"routes": monitor.routes(engine)},
+        "app_kwargs": {
+            "routes": monitor.routes(engine),
+            "middleware": [Middleware(Intake, limits=engine.config.limits)],
+        },
         "max_file_size": engine.config.limits.file_bytes,
+        "max_threads": THREADS,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
         "ssr_mode": False,
