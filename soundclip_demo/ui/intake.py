@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import gradio as gr
 from gradio import route_utils
 from gradio.utils import get_upload_folder
 from starlette.exceptions import HTTPException
@@ -26,6 +27,7 @@ UPLOADS = 16  # at once
 UPLOAD_SECONDS = 300.0  # 50 MB over a slow line
 MOST_HELD = 2 * 2**30  # bytes of all uploads that were not deleted yet; in a container they may lie in memory
 RESERVE = 200 * 2**20  # bytes of the disk that uploads leave free
+LEFT_SECONDS = 600.0  # after which what is empty is of no use to anybody
 ENVELOPE = 2**20  # bytes that may come with a file, or alone: what the page sends of itself is a tenth of that
 DISK_FULL = PlainTextResponse(f"{texts.DISK_FULL} {texts.DISK_FULL_HINT}", 507)
 
@@ -51,7 +53,7 @@ class Intake:
         try:
             if self._uploads > UPLOADS:
                 await PlainTextResponse(texts.MANY_FILES, 503)(scope, receive, send)
-            elif await anyio.to_thread.run_sync(room) < self._uploads * self.file_bytes:
+            elif room(scope["app"].get_blocks()) < self._uploads * self.file_bytes:
                 await DISK_FULL(scope, receive, send)
             else:
                 await self.app(scope, taken, send)
@@ -95,15 +97,29 @@ def bounded(receive: Receive, most: int, deadline: float = float("inf")) -> Rece
     return measured
 
 
-def room() -> int:
+def room(blocks: gr.Blocks) -> int:
     """Bytes that further uploads may take."""
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     held = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # deleted since
-            held += file.stat().st_size
+    for file in tuple(blocks.upload_file_set):
+        with suppress(OSError):  # deleted since
+            held += Path(file).stat().st_size
     return min(MOST_HELD - held, shutil.disk_usage(folder).free - RESERVE)
+
+
+def sweep(folder: Path) -> None:
+    """Takes away what Gradio leaves for ever: an empty file for each upload, and the folder of each that it deleted."""
+    for left in folder.iterdir():
+        with suppress(OSError):  # a folder with files in it
+            about = left.stat()
+            if time.time() - about.st_mtime < LEFT_SECONDS:
+                continue
+            if left.is_dir():
+                left.rmdir()
+            elif about.st_size == 0:
+                left.unlink()
 
 
 def tidy_uploads() -> None:
