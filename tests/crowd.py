@@ -50,9 +50,9 @@ def short_captions(words: int = WORDS) -> Iterator[None]:
         Captioner.stream = stream
 
 
-def right(engine: Engine, sound: Path, encoder: str = "whisper", share: float = 1) -> Right:
+def right(engine: Engine, sound: Path, encoder: str = "whisper", prompt: str = PROMPT) -> Right:
     """What the engine says of one sound while nobody else is there."""
-    settings = [replace(setting, caption=True, prompt=PROMPT) for setting in beside(encoder, share)]
+    settings = [replace(setting, caption=True, prompt=prompt) for setting in beside(encoder, 1)]
     found = dict(zip(SIDES, (gather(engine, sound, setting) for setting in settings), strict=True))
     clips = {side: [(hit.clip, f"{hit.score:.2f}") for hit in result.matches.hits] for side, result in found.items()}
     return Right(clips, {side: result.caption or "" for side, result in found.items()})

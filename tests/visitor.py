@@ -124,8 +124,10 @@ class Visitor:
         choices = [None, "tuned", "the sound only", 8, None, self.prompt]
         return dict.fromkeys(("describe", "describe_1"), (choices, None))
 
-    def see(self, path: Path, share: float = 1, captions: bool = True) -> Seen:
-        """Everything that comes of one sound."""
+    def see(
+        self, path: Path, share: float = 1, captions: bool = True, said: Callable[[Message], None] = lambda _: None
+    ) -> Seen:
+        """Everything that comes of one sound; `said` hears every message about captions."""
         if problem := self.choose(path):
             return Seen(problem)
         shown = self.find(share)
@@ -133,7 +135,7 @@ class Visitor:
         for side in SIDES:
             seen.clips[side] = [(card["clip"], card["score"]) for card in shown[f"matches-{side}"]["cards"]]
         if captions:
-            told = self.results(self.asks_captions())
+            told = self.results(self.asks_captions(), said)
             seen.captions = {side: caption_of(told[DESCRIBES[side]][f"caption-{side}"]) for side in SIDES}
         return seen
 

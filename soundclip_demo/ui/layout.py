@@ -1,5 +1,6 @@
 """The page: the sound, the setting, both columns, the map and what was measured, from top to bottom."""
 
+import os
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
     sounds = [*(row.path for row in page.examples.values()), *(step.path for step in talk.steps)]
     fetch_nothing()
     tidy_uploads()
+    # Else Gradio sums up the last 10,000 events after each one, for a dashboard that is off.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     gr.set_static_paths([engine.gallery.folder, *sounds, plotly_script()])
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, 3600), fill_width=True

@@ -19,6 +19,7 @@ SHEETS = (
 )
 STYLES = tuple(f"{name}.css" for name in SHEETS)
 THREADS = line.MOST + 40  # those who wait for a caption, and Gradio's usual number for everything else
+SESSIONS = 300  # a quarter of a megabyte each, which Gradio would keep for 10,000 visitors
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
@@ -99,6 +100,7 @@ def launch_options(engine: "Engine") -> dict[str, Any]:
         },
         "max_file_size": engine.config.limits.file_bytes,
         "max_threads": THREADS,
+        "state_session_capacity": SESSIONS,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
         "ssr_mode": False,
