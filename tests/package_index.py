@@ -20,10 +20,11 @@ DATA = np.random.default_rng(0).bytes(600_000)
 
 
 def wheel_of(data: bytes) -> bytes:
+    """The same bytes whenever it is made."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("toy_model/__init__.py", "raise SystemExit('this code must not run')")
-        archive.writestr(MEMBER, data)
+        archive.writestr(zipfile.ZipInfo("toy_model/__init__.py"), "raise SystemExit('this code must not run')")
+        archive.writestr(zipfile.ZipInfo(MEMBER), data)
     return packed.getvalue()
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import gradio as gr
-from gradio import route_utils
-from gradio.utils import get_upload_folder
+from gradio import route_utils, routes
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +51,7 @@ class Intake:
         try:
             if self._uploads > UPLOADS:
                 await PlainTextResponse(texts.MANY_FILES, 503)(scope, receive, send)
-            elif room(scope["app"].get_blocks()) < self._uploads * self.file_bytes:
+            elif room(scope["app"]) < self._uploads * self.file_bytes:
                 await DISK_FULL(scope, receive, send)
             else:
                 await self.app(scope, taken, send)
@@ -97,13 +95,13 @@ def bounded(receive: Receive, most: int, deadline: float = float("inf")) -> Rece
     return measured
 
 
-def room(blocks: gr.Blocks) -> int:
+def room(app: routes.App) -> int:
     """Bytes that further uploads may take."""
-    folder = Path(get_upload_folder())
+    folder = Path(app.uploaded_file_dir)
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     held = 0
-    for file in tuple(blocks.upload_file_set):
+    for file in tuple(app.get_blocks().upload_file_set):
         with suppress(OSError):  # deleted since
             held += Path(file).stat().st_size
     return min(MOST_HELD - held, shutil.disk_usage(folder).free - RESERVE)
@@ -124,4 +122,4 @@ def sweep(folder: Path) -> None:
 
 def tidy_uploads() -> None:
     """Has Gradio parse uploads by the parser above."""
-    route_utils.GradioMultiPartParser = Parser
+    route_utils.GradioMultiPartParser = routes.GradioMultiPartParser = Parser
