@@ -208,12 +208,12 @@ def test_the_hub_is_gone_and_comes_back(
         assert len(seen.clips["raw"]) == 5  # what does not need it goes on
         for said in seen.captions.values():
             assert "The caption model is not available: Toy model could not be fetched" in said
-        health = httpx.get(f"{lost.url}health").json()
+        health = httpx.get(f"{lost.url}health", timeout=PATIENCE).json()
         assert health == {"ready": False, "says": [seen.captions["raw"]]}
         with hub.serve() as address:
             monkeypatch.setenv("PIP_INDEX_URL", address)
             assert works(visitor, tone)
-        assert httpx.get(f"{lost.url}health").json()["ready"]
+        assert httpx.get(f"{lost.url}health", timeout=PATIENCE).json()["ready"]
     lost.close()
 
 

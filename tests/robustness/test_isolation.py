@@ -21,6 +21,7 @@ from soundclip_demo.ui import intake, texts
 
 gradio_client = pytest.importorskip("gradio_client")
 
+PATIENCE = 120  # seconds
 CROWD, ROUNDS = 8, 2  # `python -m tests.bench.isolation` does 200
 
 
@@ -121,7 +122,7 @@ def test_logs_hold_no_sound_text_or_address(
 
 
 def test_analytics_are_off(server: SimpleNamespace) -> None:
-    config = httpx.get(f"{server.url}config").json()
+    config = httpx.get(f"{server.url}config", timeout=PATIENCE).json()
     assert config["analytics_enabled"] is False
     assert not config.get("run_history")
-    assert httpx.get(f"{server.url}monitoring").status_code >= 400
+    assert httpx.get(f"{server.url}monitoring", timeout=PATIENCE).status_code >= 400
