@@ -21,7 +21,7 @@ from .ask import Item
 from .ask import log as drawn
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, failed, session
+from .handlers import Page, failed, session, steady
 from .line import Wait
 from .turns import ASK, SIDES
 
@@ -86,6 +86,7 @@ class Asking:
         self._end(items, request)
         return drawn(items or ())
 
+    @steady
     def answer(self, question: Question | None, request: gr.Request) -> Iterator[str]:
         """Yields the log after each word."""
         if question is None:

@@ -19,7 +19,7 @@ from .choosing import Chosen
 from .compare import Comparison, Said, panel, ready, row_id
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, failed, session
+from .handlers import Page, failed, session, steady
 from .line import Wait
 from .turns import ROW
 
@@ -48,6 +48,7 @@ class Comparing:
             comparison.hush()
         return [None, ready(chosen.name if chosen else None)]
 
+    @steady
     def fill(self, chosen: Chosen | None) -> Iterator[list[Any]]:
         """Yields [comparison, table] at the start and after each row."""
         if chosen is None:
@@ -100,6 +101,7 @@ class Comparing:
         comparison.hush()
         return self._draw(comparison)
 
+    @steady
     def write(
         self,
         asked: Asked | None,

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting, Timing
 from . import caption, texts
 from .finding import Ticket
-from .handlers import Page, failed, session
+from .handlers import Page, failed, session, steady
 from .line import Wait
 from .turns import SIDES
 
@@ -27,10 +27,17 @@ class Describing:
         """[both tickets, both captions]: other captions of what was found, since the prompt or what the model sees
         has changed."""
         tickets = [self._renewed(ticket, session(request)) for ticket in (raw, projected)]
-        return [*tickets, *(caption.waiting() if ticket else gr.skip() for ticket in tickets)]
+        return [
+            *(ticket or gr.skip() for ticket in tickets),
+            *(caption.waiting() if ticket else gr.skip() for ticket in tickets),
+        ]
 
     def _renewed(self, ticket: Ticket | None, visitor: str) -> Ticket | None:
-        return replace(ticket, turn=self.page.turns.next(visitor, ticket.place)) if ticket else None
+        """None also where a find has given the place another ticket since this one was read."""
+        turns = self.page.turns
+        if ticket is None or (turns.at(visitor, ticket.place) and not turns.wanted(visitor, ticket.turn)):
+            return None
+        return replace(ticket, turn=turns.next(visitor, ticket.place))
 
     def stop(self, raw: str | None, projected: str | None, request: gr.Request) -> list[Any]:
         """Ends the caption being written at its next word; one still in line is said to be over at once."""
@@ -38,6 +45,7 @@ class Describing:
         waits = [words is not None and texts.CAPTION_WAITING in words for words in (raw, projected)]
         return [caption.panel("", stopped=True) if wait else gr.skip() for wait in waits]
 
+    @steady
     def describe(
         self,
         ticket: Ticket | None,

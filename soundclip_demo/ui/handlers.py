@@ -8,7 +8,9 @@ nor another's.
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -94,6 +96,22 @@ def failed(what: str, error: Exception) -> UserError:
     note(log, what, error)
     known = {"memory": (texts.NO_MEMORY, texts.NO_MEMORY_HINT), "disk": (texts.DISK_FULL, texts.DISK_FULL_HINT)}
     return UserError(*known.get(lacks(error), (texts.BROKEN, texts.BROKEN_HINT)))
+
+
+def steady(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The handler with one step at least: Gradio empties the outputs of one that ends without any."""
+
+    @wraps(handler)
+    def steps(*given: Any) -> Iterator[Any]:
+        empty = True
+        with closing(handler(*given)) as running:
+            for step in running:
+                empty = False
+                yield step
+        if empty:
+            yield gr.skip()
+
+    return steps
 
 
 def lasting(steps: Iterator[list[Any]]) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""The page: the sound, the setting, both columns, the map and what was measured, from top to bottom."""
+"""The page: the sound, the setting, then both columns with what was measured and the map beside them."""
 
 import os
 from html import escape
@@ -72,13 +72,13 @@ def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
         }
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="seen"):
-                parts["sides"], parts["captions"] = columns(), caption_row()
+                parts["sides"], parts["captions"] = columns(), caption_row() | look_inputs(engine)
+                parts["ask"] = ask_row(engine.config.suite)
+                parts["table"] = compare_panel()
+            with gr.Column(elem_id="aside"):
                 parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
-            if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
-        parts["captions"] |= look_inputs(engine)
-        parts["ask"] = ask_row(engine.config.suite)
-        parts["table"] = compare_panel()
+                if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
+                    parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
         parts["keep"] = keep_row(page, talk)
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")

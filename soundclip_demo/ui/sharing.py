@@ -26,17 +26,21 @@ class Sharing:
         return link.state(seen, self.page.title(seen.encoder), chosen.name if chosen else "")
 
     def open(self, event: gr.EventData) -> list[Any]:
-        """[encoder, share, sees, k, LLaVA, chosen, problem, serial] of an address, which anybody can have written."""
+        """[encoder, share, sees, k, LLaVA, chosen, problem, serial] of an address, which anybody can have written.
+
+        The serial starts `find` where no new sound does.
+        """
         encoders = [row.name for row in self.page.ready_encoders()]
         most = SUITES[self.page.engine.config.suite].patches
         known = self.page.examples.keys() | self.clips
         llavas = self.page.engine.protocols()
         wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, most, llavas)
-        chosen, problem = self.choosing.known(wanted.sound) or [gr.skip(), gr.skip()]
+        sound = self.choosing.known(wanted.sound)
         if unknown:  # not in `problem`, which is empty again as soon as something is found
             gr.Warning(texts.link_unknown(unknown), title=texts.LINK_TITLE)
         seen = [texts.SEES_MATCH, wanted.k] if wanted.k else [gr.skip(), gr.skip()]
-        return [wanted.encoder, wanted.share, *seen, wanted.llava or gr.skip(), chosen, problem, self.page.serial()]
+        llava, serial = wanted.llava or gr.skip(), gr.skip() if sound else self.page.serial()
+        return [wanted.encoder, wanted.share, *seen, llava, *(sound or [gr.skip(), gr.skip()]), serial]
 
     def _shared(self, chosen: Chosen | None) -> str:
         """The id of an example or a clip; empty for a visitor's own sound."""

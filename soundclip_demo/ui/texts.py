@@ -180,6 +180,7 @@ TRADEOFF_KEY = {
     "current": "your setting",
     "native": "native: found in the encoder's own space, no caption",
 }
+MEASURED_MORE = "What else it shows, and beside the paper"
 MEASURED_TABLE = "All numbers as a table"
 MEASURED_ALL = "All {n} recordings"
 MEASURED_SWEEP = "The recordings in the picture: found on {found}, captions of {told}"
@@ -223,19 +224,20 @@ WITHDRAWN = "The authors have since withdrawn:"
 
 CARD_ABOUT = "About this clip"
 MAP_WORDS = {
-    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
-    "hear.",
+    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound.",
+    "hint": "Hover to look, click to hear.",
     "keys": "Map. Arrow keys move it, plus and minus zoom, 0 shows all of it. The clips are also a list below.",
     "tools": "Map tools",
     "in": "Zoom in",
     "out": "Zoom out",
     "all": "Show the whole map",
+    "full": "The map on the full screen",
     "svg": "Save the map as SVG",
     "png": "Save the map as PNG",
     "filter": "Category",
-    "filter_hint": "all categories",
+    "filter_hint": "category",
     "words": "Words",
-    "words_hint": "e.g. a barking puppy",
+    "words_hint": "words, e.g. a barking puppy",
     "find": "Find",
     "clear_words": "Clear",
     "player": "Clip",
@@ -320,6 +322,7 @@ TALK = {
         (["m"], "right column: projected, half, raw"),
         (["space"], "play the sound, or pause"),
         (["c"], "compare all encoders, and back"),
+        (["l"], "what the model looks at, and back; + and − change the patches"),
         (["n"], "notes in the corner"),
         (["shift", "n"], "notes in a second window"),
         (["f"], "full screen"),
@@ -421,13 +424,19 @@ def changes(what: str, signs: list[int]) -> str:
     return f"{what[0].upper()}{what[1:]}: projecting {listed(counted)} of {encoders(len(signs))}."
 
 
-def outcome(protocol: str, pairs: list[tuple[int, int]]) -> str:
+def outcomes(said: dict[str, list[str]]) -> str:
+    """Each outcome with the LLaVAs it holds for."""
+    who = {outcome: joined([f"the {protocol}" for protocol in protocols]) for outcome, protocols in said.items()}
+    return " ".join(f"With {named} LLaVA, {outcome}." for outcome, named in who.items())
+
+
+def outcome(pairs: list[tuple[int, int]]) -> str:
     """What projecting does to finding and to captions at once, over the encoders; signs as in `changes`."""
     finds = {1: "finds more", -1: "finds less", 0: "finds the same within the noise"}
     describes = {1: "describes better", -1: "describes worse", 0: "describes the same within the noise"}
     common = sorted(dict.fromkeys(pairs), key=pairs.count, reverse=True)
     counted = {f"{finds[found]} and {describes[told]} for": pairs.count((found, told)) for found, told in common}
-    return f"With the {protocol} LLaVA, projecting {listed(counted)} of {encoders(len(pairs))}."
+    return f"projecting {listed(counted)} of {encoders(len(pairs))}"
 
 
 def frontier(protocol: str, settings: list[str], of: int, names: list[str]) -> str:
@@ -491,7 +500,7 @@ def encoders(count: int) -> str:
 
 def map_title(space: str) -> str:
     """`space` is the gallery's, for instance "compact CLIP space (EfficientNet-Lite0)"; what is in brackets goes."""
-    return f"Map of the gallery in {space.partition(' (')[0]}"
+    return f"Gallery in {space.partition(' (')[0]}"
 
 
 def words_found(event: WordsFound) -> str:

@@ -85,6 +85,23 @@ def test_c_shows_the_comparison_and_hides_it(talk) -> None:
     expect(talk.locator("#compare")).to_be_hidden()
 
 
+def test_l_shows_what_the_model_looks_at_in_place_of_the_map(talk) -> None:
+    pressed = talk.locator("#look .look-marks [aria-pressed=true]")
+    expect(talk.locator("#looking")).to_be_hidden()
+    talk.keyboard.press("l")
+    expect(talk.locator("#look .look-frames img")).to_have_count(2, timeout=SLOW)
+    expect(talk.locator("#map")).to_be_hidden()
+    expect(talk.locator("#caption-projected")).to_be_visible()
+    talk.keyboard.press("+")
+    expect(pressed).to_have_text("15", timeout=SLOW)
+    talk.wait_for_function("location.search.includes('k=15')", timeout=SLOW)
+    talk.keyboard.press("-")
+    expect(pressed).to_have_text(texts.LOOK_WORDS["only"], timeout=SLOW)
+    talk.keyboard.press("Escape")
+    expect(talk.locator("#looking")).to_be_hidden()
+    expect(talk.locator("#map")).to_be_visible()
+
+
 def test_help_notes_and_leaving(talk) -> None:
     talk.keyboard.press("?")
     expect(talk.get_by_role("dialog").filter(has_text=texts.TALK["help"])).to_be_visible()
