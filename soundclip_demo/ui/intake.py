@@ -89,7 +89,7 @@ def bounded(receive: Receive, most: int, deadline: float = float("inf")) -> Rece
             raise HTTPException(408, texts.SLOW_FILE)
         seen += len(message.get("body", b""))
         if seen > most:
-            raise HTTPException(413, texts.TOO_LARGE)
+            raise HTTPException(413, texts.too_large(most))
         return message
 
     return measured

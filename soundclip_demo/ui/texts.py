@@ -350,7 +350,6 @@ NO_MEMORY = "The demo ran out of memory."
 NO_MEMORY_HINT = "Please try again in a moment; a shorter sound needs less."
 DISK_FULL = "The demo's disk is full just now."
 DISK_FULL_HINT = "Please try again later, or take an example or a clip, which need no room."
-TOO_LARGE = "This is more than is taken here."
 MANY_FILES = "Many files are coming in just now. Please try again in a minute."
 SLOW_FILE = "This file took too long to come in. Please try again, or with a smaller one."
 UNAVAILABLE = "Encoders not available here"
@@ -589,6 +588,11 @@ def waiting(kind: str, number: int = 0, seconds: int | None = None) -> str:
     if not number:
         return f"{kind}…"
     return f"{kind}: number {number} in line{f', about {seconds} s' if seconds else ''}."
+
+
+def too_large(most: int) -> str:
+    """`most` in bytes."""
+    return f"More than {most >> 20} MB at once are not taken. Please give a smaller file, or one at a time."
 
 
 def line_full(seconds: int | None) -> str:

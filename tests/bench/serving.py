@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from soundclip_demo.config import ROOT
 
-START_SECONDS = 300
+START_SECONDS = 600
 STAGE = "soundclip_stage_seconds"
 Counts = dict[str, dict[float, float]]  # stage -> upper bound in seconds -> how many took no longer
 
