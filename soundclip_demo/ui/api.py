@@ -211,9 +211,10 @@ def add_api(page: Page) -> None:
         all_at_once = gr.Button("compare")
         table = gr.JSON(label="encoders")
         listing = gr.Button("encoders")
-    one = {"concurrency_id": "analyze", "concurrency_limit": 1}  # so that Gradio tells callers their place as well
-    button.click(analyze, inputs, result, api_name="analyze", validator=may_analyze, **one)
-    asking.click(ask, put, answer, api_name="ask", validator=may_ask, **one)
+    # Two, so that whoever wants no caption need not wait for one. Gradio tells callers their place before that.
+    few = {"concurrency_id": "analyze", "concurrency_limit": 2}
+    button.click(analyze, inputs, result, api_name="analyze", validator=may_analyze, **few)
+    asking.click(ask, put, answer, api_name="ask", validator=may_ask, **few)
     all_at_once.click(
         compare, heard, rows, api_name="compare", validator=may_compare, concurrency_id="compare", concurrency_limit=1
     )

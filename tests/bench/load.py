@@ -26,7 +26,8 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=5.0)
     given = parser.parse_args()
-    known = list(answers(sorted(Config().examples.glob("*.ogg"))[:SOUNDS], questions=True).items())
+    sounds = sorted(Config().examples.glob("*.ogg"))[: min(SOUNDS, given.visitors)]
+    known = list(answers(sounds, questions=True).items())
     book = Book()
     with running(given.url) as address, ThreadPoolExecutor(given.visitors) as pool:
         before, began = stages(address), time.monotonic()

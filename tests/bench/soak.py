@@ -16,7 +16,7 @@ from soundclip_demo.config import Config
 from .errands import Book, answers
 from .serving import memory, running
 
-SOUNDS = 4
+SOUNDS = 2
 AT_ONCE = 4
 MIX = ("clips", "matches", "clips", "broken", "matches", "page", "clips", "compare", "matches", "analyze")
 EVERY = 20  # requests between two looks at the memory

@@ -29,7 +29,7 @@ from soundclip_demo import parts, sandbox, weights
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
-from soundclip_demo.ui import intake, line, texts
+from soundclip_demo.ui import caption, intake, line, texts
 from soundclip_demo.ui.handlers import Page
 from soundclip_demo.weights import WeightsError
 
@@ -452,6 +452,29 @@ def test_who_waits_for_a_caption_sees_where_they_stand(page: Page, visitor: Visi
         shown = told.result(PATIENCE)
     assert any("number 1 in line" in words for words in said)
     assert all(f"{texts.CAPTION_WAITING}" not in str(panel) for panel in shown.values())
+
+
+def test_stop_takes_who_waits_out_of_the_line(page: Page, visitor: Visitor, tone: Path) -> None:
+    visitor.choose(tone)
+    visitor.find()
+    waiting = caption.waiting(line.Wait(1, 5))
+    with ThreadPoolExecutor(1) as pool, page.line.join():
+        told = pool.submit(visitor.results, visitor.asks_captions())
+        assert until(lambda: len(page.line._places) == 3)
+        assert texts.CAPTION_STOPPED in visitor.quick("stop", [waiting, waiting])["caption-raw"]
+        shown = told.result(PATIENCE)
+        assert len(page.line._places) == 1
+    assert caption_of(shown["describe"]["caption-raw"]) == texts.CAPTION_STOPPED
+
+
+def test_who_wants_no_caption_does_not_wait_for_one(server: SimpleNamespace, page: Page, tone: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with page.line.join():
+            waits = pool.submit(analyzed, server.url, tone)
+            assert until(lambda: len(page.line._places) == 2)
+            assert analyzed(server.url, tone, caption=False)["matches"]
+            assert not waits.done()
+        assert waits.result(PATIENCE)["caption"]
 
 
 def test_beyond_the_line_is_one_sentence_with_a_way_out(
