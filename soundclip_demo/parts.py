@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import adapter, encoders, tradeoff, weights
 from .config import Config
-from .errors import UserError
+from .errors import UserError, lacks
 from .suites import SUITES, llava_folder, protocols
 
 if TYPE_CHECKING:
@@ -36,6 +37,22 @@ class NotReady(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+@contextmanager
+def enough_memory(title: str) -> Iterator[None]:
+    """Where memory runs out while a part works, that is one sentence; the next request may do better.
+
+    Raises:
+        NotReady: instead of what was raised for want of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NotReady) or lacks(error) != "memory":
+            raise
+        log.warning("%s ran out of memory", title)
+        raise NotReady(f"{title} ran out of memory. Please try again in a moment.") from None
 
 
 @dataclass
@@ -192,6 +209,8 @@ def _reason(error: Exception) -> str:
     """Why a part did not load, in words that show no path of the server."""
     if isinstance(error, (weights.WeightsError, NotReady, UserError)):
         return str(error)
+    if lack := lacks(error):
+        return {"memory": "there is not enough memory for it", "disk": "the disk is full"}[lack]
     if isinstance(error, FileNotFoundError):
         return "one of its files is missing"
     return f"its files are damaged or do not fit ({type(error).__name__})"

@@ -1,13 +1,13 @@
 """What happens when a visitor asks about the sound. Their `Item`s travel in a `gr.State`.
 
-The order: `open` gives a question its turn -> `Question` -> `answer` (slow, in the queue of all captions, behind those
+The order: `open` gives a question its turn -> `Question` -> `answer` (slow, in the line of all captions, behind those
 of the same visitor). `reset` empties the log for another sound or window.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,10 +21,10 @@ from .ask import Item
 from .ask import log as drawn
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, session, steady
+from .handlers import Page, failed, session, steady
+from .line import Wait
 from .turns import ASK, SIDES
 
-log = logging.getLogger(__name__)
 MOST_ITEMS = 20  # older ones leave the page
 
 
@@ -79,7 +79,7 @@ class Asking:
         return [Question(item, items, ticket, setting), items, drawn(items), ""]
 
     def stop(self, items: list[Item] | None, request: gr.Request) -> str:
-        """Ends the answer at its next word; one still in the queue is over at once."""
+        """Ends the answer at its next word; one still in line is over at once."""
         self._end(items, request)
         return drawn(items or ())
 
@@ -90,23 +90,35 @@ class Asking:
             return
         item, visitor = question.item, session(request)
         try:
-            if self.page.turns.wanted(visitor, item.turn):
-                item.state = "writing"
-                yield drawn(question.items)
-                for part in self._parts(question, visitor):
-                    item.answer = part.message if isinstance(part, Missing) else part.text
-                    if isinstance(part, Missing):
-                        item.state = "missing"
+            with closing(self._steps(question, visitor)) as steps:
+                for _ in steps:
                     yield drawn(question.items)
             if item.busy:
                 item.state = "done" if self.page.turns.wanted(visitor, item.turn) else "stopped"
         except UserError as problem:
             item.answer, item.state = str(problem), "missing"
-        except Exception:
-            log.exception("answering failed")
-            item.answer, item.state = f"{texts.BROKEN} {texts.BROKEN_HINT}", "missing"
+        except Exception as error:
+            item.answer, item.state = str(failed("answer", error)), "missing"
         if self.page.turns.wanted(visitor, item.turn):  # else the log is another sound's or question's
             yield drawn(question.items)
+
+    def _steps(self, question: Question, visitor: str) -> Iterator[Wait | AnswerPart | Missing]:
+        """Writes into the question's item where it stands in line, then the answer as it grows."""
+        item, wanted = question.item, partial(self.page.turns.wanted, visitor, question.item.turn)
+        if not wanted():
+            return
+        with self.page.line.join() as place:
+            for wait in place.waits(wanted):
+                item.wait = wait
+                yield wait
+            if wanted():
+                item.state = "writing"
+                yield AnswerPart("")
+                for part in self._parts(question, visitor):
+                    item.answer = part.message if isinstance(part, Missing) else part.text
+                    if isinstance(part, Missing):
+                        item.state = "missing"
+                    yield part
 
     def _parts(self, question: Question, visitor: str) -> Iterator[AnswerPart | Missing]:
         ticket, setting = question.ticket, question.setting

@@ -9,6 +9,7 @@ import gradio as gr
 from ..compare import Row
 from ..events import Hit
 from . import texts
+from .line import Wait
 from .media import address
 from .scripted import scripted
 
@@ -24,6 +25,7 @@ class Said:
     turn: int
     text: str = ""
     busy: bool = True
+    wait: Wait | None = None
     stopped: bool = False
     problem: str = ""
 
@@ -169,7 +171,8 @@ def words(said: Said | None) -> str:
     if said.problem:
         return f'<span class="small">{escape(said.problem)}</span>'
     if said.busy and not said.text:
-        return f'<span class="small">{escape(texts.ROW_WAITING)}</span>'
+        place = (said.wait.number, said.wait.seconds) if said.wait else ()
+        return f'<span class="small">{escape(texts.waiting(texts.ROW_WAITING, *place))}</span>'
     cursor = '<span class="cursor" aria-hidden="true"></span>' if said.busy else ""
     end = f' <span class="small">{escape(texts.CAPTION_STOPPED)}</span>' if said.stopped else ""
     nothing = "" if said.text or said.stopped else f'<span class="small">{escape(texts.CAPTION_NOTHING)}</span>'

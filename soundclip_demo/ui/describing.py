@@ -1,9 +1,9 @@
 """The captions of both columns: written one after the other, each until it is finished or wanted no longer."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,10 +12,9 @@ from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting, Timing
 from . import caption, given, texts
 from .finding import Ticket
-from .handlers import Page, session, steady
+from .handlers import Page, failed, session, steady
+from .line import Wait
 from .turns import SIDES
-
-log = logging.getLogger(__name__)
 
 
 class Describing:
@@ -41,7 +40,7 @@ class Describing:
         return replace(ticket, turn=turns.next(visitor, ticket.place))
 
     def stop(self, raw: str | None, projected: str | None, request: gr.Request) -> list[Any]:
-        """Ends the caption being written at its next word; one still in the queue is said to be over at once."""
+        """Ends the caption being written at its next word; one still in line is said to be over at once."""
         self.page.turns.end(session(request), *SIDES)
         waits = [words is not None and texts.CAPTION_WAITING in words for words in (raw, projected)]
         return [caption.panel("", stopped=True) if wait else gr.skip() for wait in waits]
@@ -57,11 +56,11 @@ class Describing:
             setting = self.setting(ticket, *choices)
             told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
             text, times, early = "", None, False
-            if turns.wanted(visitor, ticket.turn):
-                yield [caption.panel("", writing=True), told]
             with closing(self.written(visitor, ticket, setting)) as events:
                 for event in events:
                     match event:
+                        case Wait():
+                            yield [caption.waiting(event), told]
                         case CaptionPart():
                             text, early = event.text, event.rehearsed
                             yield [self._panel(ticket, text, writing=not event.done), told]
@@ -77,9 +76,8 @@ class Describing:
                 yield [self._panel(ticket, text, stopped=True), told]
         except UserError as problem:
             yield [caption.missing(str(problem)), ""]
-        except Exception:
-            log.exception("describe failed")
-            yield [caption.missing(f"{texts.BROKEN} {texts.BROKEN_HINT}"), ""]
+        except Exception as error:
+            yield [caption.missing(str(failed("describe", error))), ""]
 
     def _category(self, ticket: Ticket) -> str:
         """Of what is truly heard; empty where that is not known."""
@@ -92,10 +90,24 @@ class Describing:
 
     def written(
         self, visitor: str, ticket: Ticket, setting: Setting
-    ) -> Iterator[CaptionPart | Timing | Missing]:
-        """The caption of a ticket as it is written; it ends when the visitor wants it no longer."""
-        if not self.page.turns.wanted(visitor, ticket.turn):
+    ) -> Iterator[Wait | CaptionPart | Timing | Missing]:
+        """Where a ticket stands in line, then its caption as it is written, until the visitor wants it no longer.
+
+        Raises:
+            UserError: too many wait, or the sound or the setting cannot be used.
+        """
+        wanted = partial(self.page.turns.wanted, visitor, ticket.turn)
+        if not wanted():
             return
+        with self.page.line.join() as place:
+            yield from place.waits(wanted)
+            if wanted():
+                yield CaptionPart("")
+                yield from self._written(visitor, ticket, setting)
+
+    def _written(
+        self, visitor: str, ticket: Ticket, setting: Setting
+    ) -> Iterator[CaptionPart | Timing | Missing]:
         if ticket.result:
             ticket.result.retell(setting)
         sound = self.page.engine.load_sound(ticket.chosen.path)

@@ -1,6 +1,5 @@
 """Matches and place of a sound, raw beside projected: what happens on each new sound, window or setting."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from ..events import Heard, Matches, Missing, Setting, Timing
 from ..results import Result
 from . import caption, given, matches, texts
 from .choosing import Chosen
-from .handlers import Page, lasting, session, steady
+from .handlers import Page, failed, lasting, session, steady
 from .map import stars
 from .media import address
 from .turns import FIND, SIDES
@@ -20,7 +19,6 @@ from .turns import FIND, SIDES
 if TYPE_CHECKING:
     from ..audio import Sound
 
-log = logging.getLogger(__name__)
 OUTPUTS = (
     "wave",
     "status",
@@ -105,9 +103,8 @@ class Finding:
             yield from self._found(chosen, {side: settings[side] for side in sides}, tickets, visitor, turn)
         except UserError as problem:
             yield show(problem=caption.error(problem), status="")
-        except Exception:
-            log.exception("find failed")
-            yield show(problem=caption.error(UserError(texts.BROKEN, texts.BROKEN_HINT)), status="")
+        except Exception as error:
+            yield show(problem=caption.error(failed("find", error)), status="")
 
     def _found(
         self,

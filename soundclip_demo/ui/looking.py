@@ -1,6 +1,5 @@
 """What the model looks at: which frame, how near its patches lie to both tokens, and how many of them go along."""
 
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +11,8 @@ from ..parts import NotReady
 from ..zerogpu import on_gpu
 from . import caption, given, texts
 from .finding import Ticket
-from .handlers import Page
+from .handlers import Page, failed
 from .look import looked_at
-
-log = logging.getLogger(__name__)
 
 
 class Looking:
@@ -38,9 +35,8 @@ class Looking:
             return [gr.skip(), caption.error(problem)]
         except NotReady as missing:
             return [gr.skip(), caption.error(UserError(str(missing)))]
-        except Exception:
-            log.exception("look failed")
-            return [gr.skip(), caption.error(UserError(texts.BROKEN, texts.BROKEN_HINT))]
+        except Exception as error:
+            return [gr.skip(), caption.error(failed("look", error))]
         if not columns:
             return [None, gr.skip()]
         clip = next(iter(columns.values())).clip

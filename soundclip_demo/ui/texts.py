@@ -57,7 +57,7 @@ PAPER_PROMPT = "Use the paper's prompt"
 
 CAPTION = "Caption"
 CAPTION_EMPTY = "What a LLaVA writes of this token will stand here."
-CAPTION_WAITING = "Waiting for the caption model…"
+CAPTION_WAITING = "Waiting for the caption model"
 CAPTION_READING = "Reading the sound token…"
 CAPTION_STOPPED = "Stopped."
 CAPTION_NOTHING = "The model wrote nothing for this token."
@@ -117,7 +117,6 @@ ASK_WHICH = "Whose token answers"
 ASK_SIDES = {"raw": "left column (raw)", "projected": "right column"}
 ASK_LOG = "Questions and answers"
 ASK_NO_SOUND = "Give a sound first; then you can ask about it."
-ASK_WAITING = "Waiting for the caption model…"
 ASK_STOPPED = "Stopped."
 ASK_NOTHING = "The model answered nothing."
 ASK_NOTE = {
@@ -151,7 +150,7 @@ ADOPT = "Show {encoder} {mode} on the page"
 DESCRIBE = "Describe"
 DESCRIBE_ROW = "Describe what {encoder} {mode} hears"
 STOP_ROW = "Stop describing what {encoder} {mode} hears"
-ROW_WAITING = "Waiting…"
+ROW_WAITING = "Waiting"
 
 MEASURED = "What was measured"
 FOUND_BY = {
@@ -344,9 +343,16 @@ LINK_TITLE = "This address"
 LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
 
 BANNER_LOADING = "Please note:"
+LINE_FULL = "Too many captions are waited for just now."
 NO_ADDRESSES = "Addresses are not fetched here: please upload the file itself."
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
+NO_MEMORY = "The demo ran out of memory."
+NO_MEMORY_HINT = "Please try again in a moment; a shorter sound needs less."
+DISK_FULL = "The demo's disk is full just now."
+DISK_FULL_HINT = "Please try again later, or take an example or a clip, which need no room."
+MANY_FILES = "Many files are coming in just now. Please try again in a minute."
+SLOW_FILE = "This file took too long to come in. Please try again, or with a smaller one."
 UNAVAILABLE = "Encoders not available here"
 
 STAGES = {
@@ -575,6 +581,29 @@ def kept(name: str) -> str:
 
 def no_patches(most: int) -> str:
     return f"Between 1 and {most} patches can be seen beside the sound."
+
+
+def waiting(kind: str, number: int = 0, seconds: int | None = None) -> str:
+    """
+    Args:
+        kind: what is waited for.
+        number: in line; 0 before that is known.
+        seconds: until it is written; None where that is not known.
+    """
+    if not number:
+        return f"{kind}…"
+    return f"{kind}: number {number} in line{f', about {seconds} s' if seconds else ''}."
+
+
+def too_large(most: int) -> str:
+    """`most` in bytes."""
+    return f"More than {most >> 20} MB at once are not taken. Please give a smaller file, or one at a time."
+
+
+def line_full(seconds: int | None) -> str:
+    """The way out, after how many seconds."""
+    when = f"in about {seconds} s" if seconds else "in a minute"
+    return f"Please try again {when}; matches and map do not wait."
 
 
 def looked_at(category: str) -> str:

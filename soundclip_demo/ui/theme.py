@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from . import monitor
+from . import line, monitor
+from .intake import Intake
 from .scripted import read
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ SHEETS = (
     "talk",
 )
 STYLES = tuple(f"{name}.css" for name in SHEETS)
+THREADS = line.MOST + 40  # those who wait for a caption, and Gradio's usual number for everything else
+SESSIONS = 300  # a quarter of a megabyte each, which Gradio would keep for 10,000 visitors
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
@@ -89,8 +93,13 @@ def launch_options(engine: "AnyEngine") -> dict[str, Any]:
         "css": read(*STYLES),
         "head": HEAD,
         "allowed_paths": [],
-        "app_kwargs": {"routes": monitor.routes(engine)},
+        "app_kwargs": {
+            "routes": monitor.routes(engine),
+            "middleware": [Middleware(Intake, limits=engine.config.limits)],
+        },
         "max_file_size": engine.config.limits.file_bytes,
+        "max_threads": THREADS,
+        "state_session_capacity": SESSIONS,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
         "ssr_mode": False,

@@ -131,7 +131,7 @@ def script(asking: Asking, monkeypatch: pytest.MonkeyPatch, *events: object) -> 
 def test_an_answer_grows_in_the_log(asking: Asking, tickets: list[Ticket]) -> None:
     question, items, html, field = opened(asking, tickets, " Is it loud? ")
     assert field == ""
-    assert texts.ASK_WAITING in html
+    assert texts.CAPTION_WAITING in html
     assert 'aria-busy="true"' in html
     steps = list(asking.answer(question, ME))
     assert items[0].state == "done"
