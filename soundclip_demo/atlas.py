@@ -11,6 +11,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 if TYPE_CHECKING:
+    from umap import UMAP
+
     from .search import Neighbours
 
 NEIGHBOURS = 15
@@ -54,7 +56,12 @@ def fit(tokens: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     if len(tokens) < 4:
         return np.stack([np.arange(len(tokens)), np.zeros(len(tokens))], axis=1).astype(np.float32)
+    return fitted(tokens, seed).embedding_.astype(np.float32)
+
+
+def fitted(tokens: np.ndarray, seed: int = 0) -> "UMAP":
+    """UMAP itself, fitted to four tokens [N, D] or more."""
     import umap  # seconds to import, tens of seconds to compile: never on the request path
 
     reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(tokens) - 1), metric="cosine", random_state=seed, n_jobs=1)
-    return reducer.fit_transform(tokens).astype(np.float32)
+    return reducer.fit(tokens)

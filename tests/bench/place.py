@@ -1,0 +1,52 @@
+"""How a sound's place on the map compares with where UMAP would put it: `python -m tests.bench.place` prints a table.
+
+UMAP is fitted to the gallery anew, as the map was, and transforms the projected tokens of the example sounds, each by
+itself, after its compiler is warm.
+"""
+
+import statistics
+import time
+import warnings
+
+import numpy as np
+
+from soundclip_demo import atlas
+from soundclip_demo.config import Config, limit_threads
+from soundclip_demo.encoders import ENCODERS
+from soundclip_demo.engine import Engine
+from soundclip_demo.events import Setting
+
+
+def main() -> None:
+    limit_threads()
+    engine = Engine(Config())
+    sounds = sorted(engine.config.examples.glob("*.ogg"))
+    tokens = [engine.embed_file(sound, Setting(encoder))[1].numpy() for encoder in ENCODERS for sound in sounds]
+    index, coordinates = engine.parts.index(engine.gallery), engine.gallery.coordinates
+    near = [index.search(token, atlas.NEIGHBOURS) for token in tokens]
+    reducer = atlas.fitted(np.asarray(engine.gallery.tokens, np.float32))
+    print(f"fitted anew, the map's clips lie {np.abs(reducer.embedding_ - coordinates).max():.4f} away at most")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs, slow = timed(lambda token: reducer.transform(token[None])[0], tokens)
+    ours, quick = timed(lambda found: atlas.place(found, coordinates), near)
+    diagonal = float(np.linalg.norm(np.ptp(coordinates, axis=0)))
+    away = np.linalg.norm(np.array(ours) - np.array(theirs), axis=1) / diagonal
+    print(f"{len(tokens)} sounds, umap {slow:.2f} ms, here {quick:.3f} ms: {slow / quick:.0f} times quicker")
+    quartiles = ", ".join(f"{share:.2%}" for share in np.quantile(away, (0.25, 0.5, 0.75, 0.95)))
+    print(f"distance in parts of the map's diagonal, quartiles and 95th of 100: {quartiles}")
+
+
+def timed(place, given) -> tuple[list, float]:
+    """The results, and milliseconds each in the median; the first is done twice."""
+    place(given[0])
+    results, taken = [], []
+    for one in given:
+        began = time.perf_counter()
+        results.append(place(one))
+        taken.append(1e3 * (time.perf_counter() - began))
+    return results, statistics.median(taken)
+
+
+if __name__ == "__main__":
+    main()
