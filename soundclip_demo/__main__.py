@@ -6,6 +6,7 @@
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
+    python -m soundclip_demo gallery index GALLERY
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
 
@@ -111,10 +112,11 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _gallery_index(args: argparse.Namespace) -> None:
-    from .search_large import build
+    from . import gallery_large, search_large
 
     limit_threads()
-    build(args.folder)
+    gallery_large.build(args.folder)
+    search_large.build(args.folder)
     print(json.dumps({"gallery": str(args.folder)}))
 
 
@@ -211,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
     build.add_argument("--annotations", type=Path, help="alignment scores: lines of `python -m training annotate`")
     build.set_defaults(run=_gallery_build)
-    index = gallery.add_parser("index", help="make search quick in a gallery of many clips")
+    index = gallery.add_parser("index", help="make a gallery of many clips quick to search and to open")
     index.add_argument("folder", type=Path, help="the gallery")
     index.set_defaults(run=_gallery_index)
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from .errors import UserError
 from .search import FlatIndex, Index, Neighbours, unit
-from .whole import replacing, write
+from .whole import replacing, unfinished, write
 
 MANY = 20_000  # clips; below, exact search of everything takes milliseconds
 PROPOSED = 400  # clips whose exact cosines are computed
@@ -74,15 +74,11 @@ def build(folder: Path) -> None:
     2.2 GB of memory."""
     tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
     made_of = stamp(tokens)
-    unfinished = folder / "index.unfinished"
-    if _read(unfinished / NAMES[2]) != made_of:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        write(unfinished / NAMES[2], json.dumps(made_of))
-    empty = _trained(unfinished / "trained.faiss", tokens)
+    pieces = unfinished(folder / "index.unfinished", made_of)
+    empty = _trained(pieces / "trained.faiss", tokens)
     index, moments = faiss.clone_index(empty), 0.0
     for first in tqdm(range(0, len(tokens), SHARD), desc="index", unit="shard"):
-        codes, sums = (unfinished / f"{first:09d}.{kind}" for kind in ("faiss", "npy"))
+        codes, sums = (pieces / f"{first:09d}.{kind}" for kind in ("faiss", "npy"))
         if not sums.exists():
             _encode(empty, tokens, first, codes, sums)
         index.merge_from(faiss.read_index(str(codes)), 0)
@@ -93,7 +89,7 @@ def build(folder: Path) -> None:
     with replacing(folder / NAMES[1]) as part, part.open("wb") as stream:
         np.save(stream, (moments / len(tokens)).astype(np.float32))
     write(folder / NAMES[2], json.dumps(made_of))
-    shutil.rmtree(unfinished)
+    shutil.rmtree(pieces)
 
 
 def remove(folder: Path) -> None:
@@ -129,10 +125,3 @@ def _encode(empty: faiss.Index, tokens: np.ndarray, first: int, codes: Path, sum
         faiss.write_index(index, str(part))
     with replacing(sums) as part, part.open("wb") as stream:
         np.save(stream, np.concatenate([vectors.sum(0, keepdims=True), vectors.T @ vectors]))
-
-
-def _read(file: Path) -> dict | None:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None

@@ -10,7 +10,7 @@ import pytest
 
 from soundclip_demo.errors import UserError
 from soundclip_demo.events import Hit, Matches, Placed, Setting, WordsFound
-from soundclip_demo.gallery import Clip, Gallery
+from soundclip_demo.gallery import Clip, Clips, Gallery
 
 pytest.importorskip("gradio")
 from soundclip_demo.ui import map as atlas_page
@@ -27,7 +27,7 @@ def clip(name: str, category: str) -> Clip:
 def gallery(count: int = 0) -> Gallery:
     """Three clips of one category and one of another; or `count` of ten."""
     names = [f"c{i % 10}" for i in range(count)] or ["dog", "dog", "dog", EVIL]
-    clips = tuple(clip(f"clip-{i}", name) for i, name in enumerate(names))
+    clips = Clips(clip(f"clip-{i}", name) for i, name in enumerate(names))
     places = np.array([[0, 0], [1, 0], [0.4, 0.1], [-5, -5]], np.float32)
     places = places if not count else np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
     return Gallery(Path("gallery"), "Toy", "compact CLIP space (toy)", "", clips, np.zeros((len(clips), 4)), places)
