@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..events import Matches, Placed, Setting, WordsFound
 from . import texts
 from .media import address, plotly_script
+from .posters import poster
 
 if TYPE_CHECKING:
     from ..gallery import Clip, Gallery
@@ -41,7 +42,9 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
 
     def listed(category: object) -> list[list[str]]:
         """[id, caption] of a category's clips."""
-        return [[clip.id, clip.caption] for clip in gallery.clips if clip.category == category]
+        clips = gallery.clips
+        number = clips.categories.index(category) if category in clips.categories else -1
+        return [[clips[row].id, clips[row].caption] for row in np.flatnonzero(clips.groups == number)]
 
     def find(text: object) -> dict[str, Any]:
         """What is shown of a search, or the problem with it."""
@@ -102,9 +105,7 @@ def base(gallery: "Gallery") -> dict[str, Any]:
     """
     from ..atlas import centres
 
-    names = sorted({clip.category for clip in gallery.clips})
-    number = {name: i for i, name in enumerate(names)}
-    groups = np.array([number[clip.category] for clip in gallery.clips])
+    names, groups = gallery.clips.categories, gallery.clips.groups
     rows, order = centres(groups, gallery.coordinates)
     few = len(gallery.clips) <= MANY
     return {
@@ -123,7 +124,9 @@ def base(gallery: "Gallery") -> dict[str, Any]:
 
 
 def told(gallery: "Gallery", clip: "Clip") -> dict[str, str]:
-    return {"caption": clip.caption, "video": within(gallery, clip.video), "poster": within(gallery, clip.poster)}
+    """`thumbnail` is a whole address, where there is one, and goes before the poster."""
+    files = {"video": within(gallery, clip.video), "poster": within(gallery, clip.poster)}
+    return {"caption": clip.caption} | files | ({"thumbnail": poster(clip)} if clip.thumbnail else {})
 
 
 def within(gallery: "Gallery", path: Path) -> str:

@@ -67,6 +67,8 @@ function about(id) {
   return asked.get(id);
 }
 
+const posterOf = (said) => said.thumbnail || base.media + said.poster;
+
 function point(id) {
   hovered = id;
   document.dispatchEvent(new CustomEvent('soundclip:point', { detail: id }));
@@ -86,10 +88,10 @@ function tipAt([x, y], title, text) {
 async function showTip(index) {
   tip.classList.add('of-clip'); // leaves room for the poster
   tipAt(pixelOf(index), categories[categoryOf[index]], '');
-  const { caption, poster } = await about(ids[index]);
+  const said = await about(ids[index]);
   if (hovered !== ids[index] || tip.hidden) return; // another clip is pointed at meanwhile
-  tip.querySelector('span').textContent = caption;
-  tip.querySelector('img').src = base.media + poster;
+  tip.querySelector('span').textContent = said.caption;
+  tip.querySelector('img').src = posterOf(said);
   tip.querySelector('img').hidden = false;
 }
 
@@ -102,14 +104,14 @@ async function open(index) {
   const id = ids[index];
   tip.hidden = true;
   point(id);
-  const { caption, poster, video: file } = await about(id);
+  const said = await about(id);
   if (hovered !== id) return;
   const video = player.querySelector('video');
   document.dispatchEvent(new CustomEvent('soundclip:hush', { detail: video }));
-  video.src = base.media + file;
-  video.poster = base.media + poster;
+  video.src = base.media + said.video;
+  video.poster = posterOf(said);
   player.querySelector('strong').textContent = categories[categoryOf[index]];
-  player.querySelector('p span').textContent = caption;
+  player.querySelector('p span').textContent = said.caption;
   player.hidden = false;
   video.play().catch(() => {}); // the controls are there for a browser that wants a second press
   player.dataset.clip = id;

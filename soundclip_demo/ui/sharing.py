@@ -15,7 +15,6 @@ class Sharing:
 
     def __init__(self, page: Page, choosing: Choosing) -> None:
         self.page, self.choosing = page, choosing
-        self.clips = {clip.id for clip in page.engine.gallery.clips}
 
     def now(
         self, chosen: Chosen | None, encoder: str | None, share: float, sees: str, k: float, protocol: str
@@ -29,14 +28,16 @@ class Sharing:
         """[encoder, share, sees, k, LLaVA, chosen, problem, serial] of an address, which anybody can have written."""
         encoders = [row.name for row in self.page.ready_encoders()]
         most = SUITES[self.page.engine.config.suite].patches
-        known = self.page.examples.keys() | self.clips
         llavas = self.page.engine.protocols()
-        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, most, llavas)
+        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, self._known, most, llavas)
         chosen, problem = self.choosing.known(wanted.sound) or [gr.skip(), gr.skip()]
         if unknown:  # not in `problem`, which is empty again as soon as something is found
             gr.Warning(texts.link_unknown(unknown), title=texts.LINK_TITLE)
         seen = [texts.SEES_MATCH, wanted.k] if wanted.k else [gr.skip(), gr.skip()]
         return [wanted.encoder, wanted.share, *seen, wanted.llava or gr.skip(), chosen, problem, self.page.serial()]
+
+    def _known(self, sound: str) -> bool:
+        return sound in self.page.examples or self.page.engine.gallery.find(sound) is not None
 
     def _shared(self, chosen: Chosen | None) -> str:
         """The id of an example or a clip; empty for a visitor's own sound."""

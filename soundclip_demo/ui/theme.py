@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from . import monitor
+from . import monitor, posters
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -90,7 +90,7 @@ def launch_options(engine: "Engine") -> dict[str, Any]:
         "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
         "head": HEAD,
         "allowed_paths": [],
-        "app_kwargs": {"routes": monitor.routes(engine)},
+        "app_kwargs": {"routes": [*monitor.routes(engine), *posters.routes(engine)]},
         "max_file_size": engine.config.limits.file_bytes,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
