@@ -9,7 +9,7 @@ categories and other words that name them. Where there are many clips, `clips.ar
 
 import csv
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +73,9 @@ class Clips(tuple[Clip, ...]):
         """Which of `categories` each clip is of, int32 [N]."""
         number = {name: i for i, name in enumerate(self.categories)}
         return np.array([number[clip.category] for clip in self], np.int32)
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        return [self[row].id for row in rows]
 
     def row(self, clip_id: str) -> int | None:
         """Where the clip of that id stands; None where there is none."""

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import sys
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -62,21 +62,21 @@ class LargeClips(Sequence[Clip]):
         self._folder, file = folder, folder / LARGE
         try:
             opened = pa.ipc.open_file(pa.memory_map(str(file)))
-            made_of = json.loads(opened.schema.metadata[b"made_of"])
             if not opened.schema.equals(SCHEMA):
                 raise ValueError("other columns")
-            self._batches = [opened.get_batch(i) for i in range(opened.num_record_batches)]
-            for batch in self._batches:
-                batch.validate()
-            self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)]).tolist()
-            self._by_id = self._all("by_id")
-            self.groups = self._all("category", "indices")
-            names = self._batches[0].column("category").dictionary
-            names.validate(full=True)
-            self.categories: list[str] = names.to_pylist()
-            if not (_below(self._by_id, len(self)) and _below(self.groups, len(self.categories))):
-                raise ValueError("rows that are not there")
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, pa.ArrowException) as error:
+            made_of = json.loads(opened.schema.metadata[b"made_of"])
+            self._table = opened.read_all()
+            self._table.validate()
+            self._ids, groups = self._table["id"], self._table["category"].chunks
+            self._ids.validate(full=True)
+            if self._ids.null_count:
+                raise ValueError("clips without an id")
+            self._by_id = self._table["by_id"].to_numpy()
+            self.categories = _names(groups[0])
+            self.groups = np.concatenate([group.indices.to_numpy() for group in groups])
+            _check(self._by_id, self._ids)
+            _check(self.groups, self.categories)
+        except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
             raise self._damaged() from error
         if made_of != stamp(folder):
             raise UserError(f"The list {LARGE} in {folder.name} was made of other clips.", AGAIN)
@@ -85,17 +85,21 @@ class LargeClips(Sequence[Clip]):
         self._name = hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:12]
 
     def __len__(self) -> int:
-        return self._starts[-1]
+        return len(self._ids)
 
     def __getitem__(self, row: int | slice) -> Clip | list[Clip]:
         rows = range(len(self))[row]
         return [self._clip(one) for one in rows] if isinstance(rows, range) else self._clip(rows)
 
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        return self._ids.take(pa.array(rows, pa.int64())).to_pylist()
+
     def row(self, clip_id: str) -> int | None:
         """Where the clip of that id stands, found by halving; None where there is none."""
         at = bisect_left(self._by_id, clip_id, key=self._id)
-        row = int(self._by_id[at]) if at < len(self) else None
-        return row if row is not None and self._id(row) == clip_id else None
+        if at == len(self) or self._id(self._by_id[at]) != clip_id:
+            return None
+        return int(self._by_id[at])
 
     def thumbnail(self, name: str) -> bytes | None:
         """The JPEG that a clip's `thumbnail` names; None where there is none of that name, which may be anything."""
@@ -105,8 +109,7 @@ class LargeClips(Sequence[Clip]):
 
     def _clip(self, row: int) -> Clip:
         given = self._read(row, *ROW) | {"category": self.categories[self.groups[row]]}
-        batch, at = self._place(row)
-        drawn = self._batches[batch].column("thumbnail")[at].is_valid
+        drawn = not self._table["thumbnail"].slice(row, 1).null_count
         try:
             annotation = annotation_of(given["annotation"])[1] if given["annotation"] else None
             return clip_of(self._folder, given, given["credit"], annotation, f"{self._name}/{row}" if drawn else "")
@@ -114,27 +117,16 @@ class LargeClips(Sequence[Clip]):
             raise self._damaged() from error
 
     def _id(self, row: int) -> str:
-        return self._read(row, "id")["id"]
+        return self._ids[int(row)].as_py()
 
     def _read(self, row: int, *names: str) -> dict[str, Any]:
         """Cells of a row. What is read is checked now: to check all of it would be to read all of it."""
-        batch, at = self._place(row)
-        cells = self._batches[batch].select(names).slice(at, 1)
+        cells = self._table.select(names).slice(row, 1)
         try:
             cells.validate(full=True)
-        except pa.ArrowException as error:
+            return cells.to_pylist()[0]
+        except (ValueError, pa.ArrowException) as error:
             raise self._damaged() from error
-        return cells.to_pylist()[0]
-
-    def _place(self, row: int) -> tuple[int, int]:
-        """Its batch, and its row there."""
-        batch = bisect_right(self._starts, row) - 1
-        return batch, row - self._starts[batch]
-
-    def _all(self, name: str, part: str = "") -> np.ndarray:
-        """A whole column of numbers."""
-        columns = (batch.column(name) for batch in self._batches)
-        return np.concatenate([(getattr(column, part) if part else column).to_numpy() for column in columns])
 
     def _damaged(self) -> UserError:
         return UserError(f"The list {LARGE} in {self._folder.name} is damaged.", AGAIN)
@@ -248,5 +240,12 @@ def _write(piece: Path, columns: dict[str, list], categories: list[str]) -> None
         out.write_batch(batch)
 
 
-def _below(numbers: np.ndarray, end: int) -> bool:
-    return int(numbers.min()) >= 0 and int(numbers.max()) < end
+def _names(column: pa.DictionaryArray) -> list[str]:
+    column.dictionary.validate(full=True)
+    return column.dictionary.to_pylist()
+
+
+def _check(numbers: np.ndarray, of: Sequence) -> None:
+    """Refuses numbers of what is not there."""
+    if not (numbers.min() >= 0 and numbers.max() < len(of)):
+        raise ValueError("rows that are not there")

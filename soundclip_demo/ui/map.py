@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..events import Matches, Placed, Setting, WordsFound
-from . import texts
+from . import map_tiles, texts
 from .media import address, plotly_script
 from .posters import poster
 
@@ -41,10 +41,13 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         return told(gallery, known) if known else {}
 
     def listed(category: object) -> list[list[str]]:
-        """[id, caption] of a category's clips."""
-        clips = gallery.clips
-        number = clips.categories.index(category) if category in clips.categories else -1
-        return [[clips[row].id, clips[row].caption] for row in np.flatnonzero(clips.groups == number)]
+        return map_tiles.listed(gallery, category)
+
+    def tile(place: object) -> dict[str, Any]:
+        return map_tiles.tile(gallery, place)
+
+    def located(clips: object) -> dict[str, Any]:
+        return map_tiles.located(gallery, clips)
 
     def find(text: object) -> dict[str, Any]:
         """What is shown of a search, or the problem with it."""
@@ -63,7 +66,7 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         script=address(plotly_script()),
         words=texts.MAP_SAID,
         searchable=search is not None,
-        server_functions=[about, listed, *([find] if search else [])],
+        server_functions=[about, listed, tile, located, *([find] if search else [])],
     )
 
 

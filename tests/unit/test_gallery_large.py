@@ -75,6 +75,8 @@ def test_it_holds_the_same_clips_as_the_csv(folder: Path) -> None:
     assert large.clips.categories == small.clips.categories
     assert large.clips.groups.tolist() == small.clips.groups.tolist()
     assert small.clip("clip-00007").annotation.seen == "Größe"
+    assert large.clips.ids(np.array([9, 3, 21])) == small.clips.ids([9, 3, 21])
+    assert large.clips.ids([]) == []
     for clip in small.clips:
         assert large.clips.row(clip.id) == small.clips.row(clip.id)
         assert replace(large.clip(clip.id), thumbnail="") == clip
