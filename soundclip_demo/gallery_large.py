@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -69,13 +69,11 @@ class LargeClips(Sequence[Clip]):
             self._table.validate()
             self._ids, groups = self._table["id"], self._table["category"].chunks
             self._ids.validate(full=True)
-            if self._ids.null_count:
-                raise ValueError("clips without an id")
-            self._by_id = self._table["by_id"].to_numpy()
+            if any(self._table[name].null_count for name in ("id", "category", "by_id")):
+                raise ValueError("cells are empty")
+            self._by_id = _numbers(self._table["by_id"].chunks, self._ids)
             self.categories = _names(groups[0])
-            self.groups = np.concatenate([group.indices.to_numpy() for group in groups])
-            _check(self._by_id, self._ids)
-            _check(self.groups, self.categories)
+            self.groups = _numbers([group.indices for group in groups], self.categories)
         except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
             raise self._damaged() from error
         if made_of != stamp(folder):
@@ -91,8 +89,8 @@ class LargeClips(Sequence[Clip]):
         rows = range(len(self))[row]
         return [self._clip(one) for one in rows] if isinstance(rows, range) else self._clip(rows)
 
-    def ids(self, rows: Sequence[int]) -> list[str]:
-        return self._ids.take(pa.array(rows, pa.int64())).to_pylist()
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        return [self._id(row) for row in rows]
 
     def row(self, clip_id: str) -> int | None:
         """Where the clip of that id stands, found by halving; None where there is none."""
@@ -245,7 +243,10 @@ def _names(column: pa.DictionaryArray) -> list[str]:
     return column.dictionary.to_pylist()
 
 
-def _check(numbers: np.ndarray, of: Sequence) -> None:
-    """Refuses numbers of what is not there."""
-    if not (numbers.min() >= 0 and numbers.max() < len(of)):
+def _numbers(parts: list[pa.Array], of: Sequence) -> np.ndarray:
+    """A column int32 [N] of rows of something. By the buffers: `to_numpy` imports pandas, which takes a second."""
+    buffers = ((part.buffers()[1], np.int32, len(part), 4 * part.offset) for part in parts)
+    numbers = np.concatenate([np.frombuffer(*buffer) for buffer in buffers])
+    if numbers.min() < 0 or numbers.max() >= len(of):
         raise ValueError("rows that are not there")
+    return numbers

@@ -24,8 +24,11 @@ WIDTH, CATEGORIES, SEGMENTS = 1024, 400, 5
 QUERIES, K = 100, 10
 BLOCK = 20_000
 BUILD = """import resource, sys
-from soundclip_demo.__main__ import main
-main(["gallery", "index", sys.argv[1]])
+from pathlib import Path
+from soundclip_demo.config import limit_threads
+from soundclip_demo.search_large import build
+limit_threads()
+build(Path(sys.argv[1]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
 
