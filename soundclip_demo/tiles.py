@@ -10,7 +10,7 @@ import numpy as np
 
 MOST = 3000  # clips of a tile
 WHOLE = (0, 0, 0)
-DEEPEST = 12  # level; its tiles are 1/4096 of the map wide
+DEEPEST = 10  # level; its tiles are 1/1024 of the map wide
 CELLS = 128  # of the grid of densities, each way
 BITS = 16  # of a place on one axis
 

@@ -1,4 +1,5 @@
-"""The map of the gallery: base points go to the browser once, then only the stars and their neighbours.
+"""The map of the gallery: base points go to the browser once, then only the stars and their neighbours. Of too many
+clips some go, and more of them in tiles when they are looked at (`map_tiles.py`).
 
 What the browser does with them is in `map_*.js`, by concern, and in `map.js`, which comes last and starts it.
 """
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..events import Matches, Placed, Setting, WordsFound
+from ..tiles import WHOLE
 from . import map_tiles, texts
 from .media import address, plotly_script
 from .posters import poster
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from ..gallery import Clip, Gallery
 
 HERE = Path(__file__).parent
-SCRIPTS = ("map_points.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js", "map.js")
+SCRIPTS = (
+    "map_points.js", "map_tiles.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js",
+    "map.js",
+)
 MANY = 3000  # more clips than this are drawn by WebGL, and told of only when asked
 TEMPLATE = (HERE / "map.html").read_text(encoding="utf-8")
 
@@ -56,9 +61,10 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         except UserError as problem:
             return {"problem": str(problem)}
 
+    note = {"note": texts.MAP_MANY} if in_tiles(gallery) else {}
     return gr.HTML(
         value=None,
-        html_template=filled(TEMPLATE, texts.MAP_WORDS | {"title": texts.map_title(gallery.space)}),
+        html_template=filled(TEMPLATE, texts.MAP_WORDS | note | {"title": texts.map_title(gallery.space)}),
         js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
         apply_default_css=False,
         elem_id="map",
@@ -103,27 +109,30 @@ def found(event: WordsFound) -> dict[str, Any]:
 
 
 def base(gallery: "Gallery") -> dict[str, Any]:
-    """Everything that never changes, as lists in the order of the clips: one object for each would be five times as
-    long. What is told of each clip comes along while there are few of them.
+    """Everything that never changes; of too many clips those that stand for all. What is told of each clip comes along
+    while there are few of them.
     """
     from ..atlas import centres
 
-    names, groups = gallery.clips.categories, gallery.clips.groups
-    rows, order = centres(groups, gallery.coordinates)
-    few = len(gallery.clips) <= MANY
+    clips, many = gallery.clips, in_tiles(gallery)
+    middle, order = centres(clips.groups, gallery.coordinates)
+    rows = np.union1d(gallery.tiles.clips(*WHOLE), middle) if many else np.arange(len(clips))
     return {
         "title": texts.map_title(gallery.space),
         "media": address(gallery.folder) + "/",
-        "categories": names,
-        "hues": hues(gallery.coordinates, rows),
-        "centres": rows.tolist(),
+        "categories": clips.categories,
+        "counts": np.bincount(clips.groups).tolist(),
+        "hues": hues(gallery.coordinates, middle),
+        "centres": np.searchsorted(rows, middle).tolist(),
         "order": order.tolist(),
-        "ids": [clip.id for clip in gallery.clips],
-        "x": [round(x, 3) for x in gallery.coordinates[:, 0].tolist()],
-        "y": [round(y, 3) for y in gallery.coordinates[:, 1].tolist()],
-        "category": groups.tolist(),
-        "about": [told(gallery, clip) for clip in gallery.clips] if few else [],
-    }
+        "about": [told(gallery, clip) for clip in clips] if len(clips) <= MANY else [],
+        "tiles": map_tiles.overview(gallery) if many else None,
+    } | map_tiles.points(gallery, rows)
+
+
+def in_tiles(gallery: "Gallery") -> bool:
+    """Whether there are too many clips to send them all."""
+    return len(gallery.clips) > map_tiles.ALL
 
 
 def told(gallery: "Gallery", clip: "Clip") -> dict[str, str]:

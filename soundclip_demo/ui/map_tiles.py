@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 ALL = 20_000  # clips; no more than this are sent all at once
 LISTED = 500  # clips that are told of in one answer, where they are named
-DIGITS = 4  # of a place: the deepest tile of a usual map is a few thousandths wide
+DIGITS = 3  # of a place, in the map's units
 
 
-def points(gallery: "Gallery", rows: Sequence[int], digits: int = DIGITS) -> dict[str, list]:
+def points(gallery: "Gallery", rows: Sequence[int]) -> dict[str, list]:
     """Clips as lists: one object for each would be five times as long."""
-    x, y = gallery.coordinates[rows].astype(float).round(digits).T.tolist() if len(rows) else ([], [])
+    x, y = gallery.coordinates[rows].astype(float).round(DIGITS).T.tolist() if len(rows) else ([], [])
     return {"ids": gallery.clips.ids(rows), "x": x, "y": y, "category": gallery.clips.groups[rows].tolist()}
 
 

@@ -49,6 +49,8 @@ def test_points_are_lists_in_the_order_of_the_clips() -> None:
     assert base["about"][0] == {"caption": EVIL, "video": "videos/a.mp4", "poster": "posters/a%20b.jpg"}
     assert base["centres"] == [3, 2]  # the dog nearest to the mean of the three
     assert base["order"] == [1, 0]  # the larger category is named first
+    assert base["counts"] == [1, 3]
+    assert base["tiles"] is None
 
 
 def test_many_points_are_sent_without_what_is_told_of_each() -> None:
@@ -84,6 +86,23 @@ def test_clips_are_told_of_one_by_one() -> None:
         assert shown.about(anything) == {}
     assert shown.listed("dog") == [["clip-0", EVIL], ["clip-1", EVIL], ["clip-2", EVIL]]
     assert shown.listed(None) == []
+
+
+def test_of_too_many_points_some_are_sent_and_how_densely_all_lie() -> None:
+    count = map_tiles.ALL + 1
+    whole = gallery(count)
+    base = atlas_page.base(whole)
+    assert tiles.MOST <= len(base["ids"]) == len(base["x"]) <= tiles.MOST + 10
+    assert set(atlas_page.map_tiles.tile(whole, [0, 0, 0])["ids"]) <= set(base["ids"])
+    assert sum(base["counts"]) == count
+    assert base["tiles"] == map_tiles.overview(whole)
+    for number, point in enumerate(base["centres"]):
+        assert base["category"][point] == number
+    middles = [whole.coordinates[whole.clips.groups == number].mean(0) for number in range(10)]
+    sent = np.array([base["x"], base["y"]]).T[base["centres"]]
+    np.testing.assert_allclose(sent, middles, atol=0.1)
+    assert len(json.dumps(base)) < 200_000
+    assert texts.MAP_MANY in atlas_page.atlas_map(whole).html_template
 
 
 def test_tiles_are_told_of_when_they_are_asked_for() -> None:
