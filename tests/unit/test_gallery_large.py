@@ -13,15 +13,20 @@ import kill
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 import toy
+from events import SILENT, of
 from PIL import Image
 from test_gallery import rewrite, scored
 
-from soundclip_demo import gallery, gallery_large, thumbnails
+from soundclip_demo import gallery, gallery_large, record, report, thumbnails
 from soundclip_demo.__main__ import main
+from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
+from soundclip_demo.events import Matches, Truth
 from soundclip_demo.gallery_build import embed
 from soundclip_demo.gallery_large import LargeClips, build
+from soundclip_demo.results import gather
 from soundclip_demo.suites import Space
 
 COUNT, SPACE = 30, Space("made up", "")
@@ -118,6 +123,28 @@ def test_posters_may_be_gone_afterwards(folder: Path) -> None:
     assert before.poster(clip) == clip.poster
     shutil.rmtree(folder / "posters")
     assert Image.open(before.poster(clip)).size == (288, 180)
+
+
+def test_the_demo_does_the_same_with_it(
+    engine: Engine, workspace: toy.Workspace, clip_sound: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(workspace.gallery, tmp_path / "gallery"))
+    build(folder)
+    shutil.rmtree(folder / "posters")
+    large, sound = Engine(workspace.config(gallery=folder)), engine.load_sound(clip_sound)
+    everything = replace(SILENT, top=toy.CLIPS)
+    for truth in (Truth("cat"), Truth("", "c5"), Truth("unicorn"), Truth("cat", "nobody")):
+        found = of(Matches, list(large.run(sound, everything, truth=truth)))
+        assert found == of(Matches, list(engine.run(sound, everything, truth=truth)))
+        right = [hit.clip == truth.clip or (not truth.clip and hit.category == truth.category) for hit in found.hits]
+        assert found.right == (right.index(True) + 1 if any(right) else None)
+    seen = large.look(sound, SILENT)
+    token = large.embed_file(clip_sound, SILENT)[1]
+    _, patches = large.look_at(large.gallery.clip(seen.clip).video)  # whose frame takes the place of the poster
+    expected = torch.nn.functional.cosine_similarity(patches, token[None])
+    np.testing.assert_allclose(seen.cosines, expected, atol=1e-6)
+    kept = record.make(large, "tone.wav", [gather(large, clip_sound, SILENT)])
+    assert report.page(kept, sound).count("data:image/jpeg;base64,") == SILENT.top
 
 
 def test_a_poster_that_is_no_picture_is_counted(folder: Path, capsys: pytest.CaptureFixture) -> None:
