@@ -12,6 +12,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -36,12 +37,13 @@ except ModuleNotFoundError as error:
 
 BATCH = 2000  # clips in memory at a time while building
 AGAIN = "Make it again with: python -m soundclip_demo gallery index GALLERY"
-ROW = (*(name for name in COLUMNS if name != "category"), "credit", "annotation")  # what a clip is made of
 SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ROW]
-    + [
-        ("category", pa.dictionary(pa.int32(), pa.string())),  # by their sorted names
+    [
+        # What is read when the list is opened, side by side: of a mapped file, neighbours come along.
+        ("id", pa.string()),
         ("by_id", pa.int32()),  # the row of the first id in sorted order, of the second ...
+        ("category", pa.dictionary(pa.int32(), pa.string())),  # by their sorted names
+        *((name, pa.string()) for name in (*COLUMNS[2:], "credit", "annotation")),
         ("thumbnail", pa.binary()),
     ]
 )
@@ -66,13 +68,13 @@ class LargeClips(Sequence[Clip]):
                 raise ValueError("other columns")
             made_of = json.loads(opened.schema.metadata[b"made_of"])
             self._table = opened.read_all()
-            self._table.validate()
-            self._ids, groups = self._table["id"], self._table["category"].chunks
-            self._ids.validate(full=True)
-            if any(self._table[name].null_count for name in ("id", "category", "by_id")):
+            listed = self._table.select(["id", "by_id", "category"])
+            listed.validate(full=True)  # of the rest each cell when it is read: all of it is gigabytes
+            if any(column.null_count for column in listed.columns):
                 raise ValueError("cells are empty")
-            self._by_id = _numbers(self._table["by_id"].chunks, self._ids)
-            self.categories = _names(groups[0])
+            self._ids, groups = listed["id"], listed["category"].chunks
+            self._by_id = _numbers(listed["by_id"].chunks, self._ids)
+            self.categories: list[str] = groups[0].dictionary.to_pylist()
             self.groups = _numbers([group.indices for group in groups], self.categories)
         except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
             raise self._damaged() from error
@@ -102,28 +104,27 @@ class LargeClips(Sequence[Clip]):
     def thumbnail(self, name: str) -> bytes | None:
         """The JPEG that a clip's `thumbnail` names; None where there is none of that name, which may be anything."""
         of, _, row = name.partition("/")
-        known = of == self._name and row.isdecimal() and len(row) < 10 and int(row) < len(self)
-        return self._read(int(row), "thumbnail")["thumbnail"] if known else None
+        if of != self._name or not (row.isdecimal() and len(row) < 10 and int(row) < len(self)):
+            return None
+        with self._reading():
+            return _checked(self._table.select(["thumbnail"]).slice(int(row), 1))["thumbnail"][0].as_py()
 
     def _clip(self, row: int) -> Clip:
-        given = self._read(row, *ROW) | {"category": self.categories[self.groups[row]]}
-        drawn = not self._table["thumbnail"].slice(row, 1).null_count
-        try:
+        with self._reading():
+            cells = _checked(self._table.slice(row, 1))
+            drawn = not cells["thumbnail"].null_count
+            given = cells.drop_columns(["thumbnail"]).to_pylist()[0]
             annotation = annotation_of(given["annotation"])[1] if given["annotation"] else None
             return clip_of(self._folder, given, given["credit"], annotation, f"{self._name}/{row}" if drawn else "")
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged() from error
 
     def _id(self, row: int) -> str:
         return self._ids[int(row)].as_py()
 
-    def _read(self, row: int, *names: str) -> dict[str, Any]:
-        """Cells of a row. What is read is checked now: to check all of it would be to read all of it."""
-        cells = self._table.select(names).slice(row, 1)
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            cells.validate(full=True)
-            return cells.to_pylist()[0]
-        except (ValueError, pa.ArrowException) as error:
+            yield
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise self._damaged() from error
 
     def _damaged(self) -> UserError:
@@ -238,9 +239,9 @@ def _write(piece: Path, columns: dict[str, list], categories: list[str]) -> None
         out.write_batch(batch)
 
 
-def _names(column: pa.DictionaryArray) -> list[str]:
-    column.dictionary.validate(full=True)
-    return column.dictionary.to_pylist()
+def _checked(cells: pa.Table) -> pa.Table:
+    cells.validate(full=True)
+    return cells
 
 
 def _numbers(parts: list[pa.Array], of: Sequence) -> np.ndarray:
