@@ -115,8 +115,8 @@ def _gallery_index(args: argparse.Namespace) -> None:
     from . import gallery_large, search_large
 
     limit_threads()
-    gallery_large.build(args.folder)
     search_large.build(args.folder)
+    gallery_large.build(args.folder)
     print(json.dumps({"gallery": str(args.folder)}))
 
 

@@ -141,15 +141,15 @@ def build(folder: Path) -> None:
     with opening(folder):
         made_of = stamp(folder)
         ids, categories = _ids(folder)
+        by_id = sorted(range(len(ids)), key=ids.__getitem__)
     said = _said(folder)
     belong(said, ids)
-    by_id, names = sorted(range(len(ids)), key=ids.__getitem__), sorted(categories)
     pieces = unfinished(folder / "clips.unfinished", made_of)
     firsts = range(0, len(ids), BATCH)
     for first, rows in zip(tqdm(firsts, desc="list", unit="batch"), _batches(folder), strict=True):
         piece = pieces / f"{first:09d}.arrow"
         if not piece.exists():
-            _write(piece, _columns(folder, rows, said) | {"by_id": by_id[first : first + BATCH]}, names)
+            _write(piece, _columns(folder, rows, said) | {"by_id": by_id[first : first + BATCH]}, categories)
     missing, schema = 0, SCHEMA.with_metadata({"made_of": json.dumps(made_of)})
     with replacing(folder / LARGE) as part, pa.ipc.new_file(str(part), schema) as out:
         for first in firsts:
@@ -174,14 +174,14 @@ def _hash(file: Path) -> str | None:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _ids(folder: Path) -> tuple[list[str], set[str]]:
-    """Every clip's id, and the names of the categories."""
+def _ids(folder: Path) -> tuple[list[str], list[str]]:
+    """Every clip's id, and the sorted names of the categories."""
     ids, categories = [], set()
     with (folder / "clips.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             ids.append(row["id"])
             categories.add(row["category"])
-    return ids, categories
+    return ids, sorted(categories)
 
 
 def _said(folder: Path) -> dict[str, int]:

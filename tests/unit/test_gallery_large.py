@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,6 +226,21 @@ def test_without_pyarrow_one_sentence_says_what_to_install(folder: Path, monkeyp
         gallery.read(folder, SPACE)
     (folder / gallery.LARGE).unlink()
     assert len(gallery.read(folder, SPACE).clips) == COUNT
+
+
+DAMAGED_CSV = {
+    "a missing column": lambda file: file.write_text("id,category\nc0,dog\n"),
+    "a short row": lambda file: file.write_text(file.read_text() + "clip-99999\n"),
+    "no csv": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_CSV.values(), ids=DAMAGED_CSV.keys())
+def test_a_damaged_csv_gives_one_sentence(folder: Path, damage: Callable[[Path], object]) -> None:
+    (folder / gallery.ANNOTATIONS).unlink()
+    damage(folder / "clips.csv")
+    with pytest.raises(UserError, match="cannot be opened"):
+        build(folder)
 
 
 @pytest.mark.parametrize("column", ["video", "poster", "attribution"])
