@@ -116,8 +116,11 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _gallery_index(args: argparse.Namespace) -> None:
+    from . import gallery_large
+
     limit_threads()
     indexes.build(args.folder, args.engine)
+    gallery_large.build(args.folder)
     print(json.dumps({"gallery": str(args.folder)}))
 
 
@@ -227,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--captions", type=Path, help="csv with file, caption and, if wanted, category and licence")
     build.add_argument("--annotations", type=Path, help="alignment scores: lines of `python -m training annotate`")
     build.set_defaults(run=_gallery_build)
-    index = gallery.add_parser("index", help="make search quick in a gallery of many clips")
+    index = gallery.add_parser("index", help="make a gallery of many clips quick to search and to open")
     index.add_argument("folder", type=Path, help="the gallery")
     index.add_argument("--engine", choices=list(indexes.ENGINES), default="faiss", help="what searches it")
     index.set_defaults(run=_gallery_index)

@@ -92,17 +92,32 @@ def read(file: Path) -> dict[str, Annotation]:
         OSError, ValueError: it cannot be read, or a line is damaged.
     """
     found = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            given = json.loads(line)
-            if given.get("problem"):
-                continue
-            texts = str(given["video_caption"]), str(given["environmental_audio"])
-            models = tuple((str(part), str(name)) for part, name in given.get("models", {}).items())
-            found[given["id"]] = Annotation(*texts, alignment_of(given), str(given.get("annotators", "")), models)
-        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-            raise ValueError(f"line {number} of {file.name} is no annotation: {error}") from error
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                said = annotation_of(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} of {file.name} is {error}") from error
+            if said:
+                found[said[0]] = said[1]
     return found
+
+
+def annotation_of(line: str) -> tuple[str, Annotation] | None:
+    """Of a line that `training annotate` wrote: the clip's id, and what was said of it; None where it has no scores.
+
+    Raises:
+        ValueError: the line is damaged.
+    """
+    try:
+        given = json.loads(line)
+        if given.get("problem"):
+            return None
+        texts = str(given["video_caption"]), str(given["environmental_audio"])
+        models = tuple((str(part), str(name)) for part, name in given.get("models", {}).items())
+        return str(given["id"]), Annotation(*texts, alignment_of(given), str(given.get("annotators", "")), models)
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"no annotation: {error}") from error
 
 
 def _score(given: dict[str, Any], dimension: str) -> int | None:

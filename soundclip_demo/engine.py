@@ -220,7 +220,8 @@ class Engine(AnyEngine):
         except NotReady:  # where no projector was trained yet, each token looks at its own best match
             token = self._token(window, setting, Stages())
         clip = self.gallery.clips[int(self._index().search(token.numpy(), 1).ids[0])]
-        return clip.id, self._pictures.look(clip.poster)
+        # Where a large gallery keeps its posters only as thumbnails, the same frame is in the video.
+        return clip.id, self._pictures.look(clip.poster if clip.poster.is_file() else clip.video)
 
     def _embed(self, window: Sound, setting: Setting) -> "Tensor":
         """Embedding [d], cached per (window, encoder): switching mode, t, k or prompt encodes nothing."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .config import WINDOW_SECONDS
+from .tiles import WHOLE
 
 if TYPE_CHECKING:
     from .gallery import Gallery
@@ -39,7 +40,8 @@ def waveform(peaks: Sequence[float], seconds: float, window: tuple[float, float]
 
 
 def atlas(gallery: "Gallery", results: Sequence["Result"], names: Sequence[str], label: str) -> str:
-    """Every clip as a dot, the matches ringed and named, and a star for each result in the colour of its mode."""
+    """Clips as dots (of many only some), the matches ringed and named, and a star for each result in the colour of its
+    mode."""
     x, y = gallery.coordinates.T
     left, right, low, high = x.min(), x.max(), y.min(), y.max()
     width, height = (right - left) or 1.0, (high - low) or 1.0
@@ -49,14 +51,13 @@ def atlas(gallery: "Gallery", results: Sequence["Result"], names: Sequence[str],
         down = (high + ROOM * height - py) / (height * (1 + 2 * ROOM))
         return WIDTH * min(1.0, max(0.0, across)), HEIGHT * min(1.0, max(0.0, down))
 
-    row = {clip.id: i for i, clip in enumerate(gallery.clips)}
-    dots = "".join(_circle(*pixel(*at), 3, "dot") for at in gallery.coordinates)
+    dots = "".join(_circle(*pixel(*at), 3, "dot") for at in gallery.coordinates[gallery.tiles.clips(*WHOLE)])
     marks, written = [], {}
     for result in results:
         kind = result.setting.mode
         star = pixel(result.placed.x, result.placed.y) if result.placed else None
         for hit in result.matches.hits if result.matches else ():
-            at = pixel(*gallery.coordinates[row[hit.clip]])
+            at = pixel(*gallery.coordinates[gallery.clips.row(hit.clip)])
             if star:
                 marks.append(_line(star, at, f"tie {kind}"))
             marks.append(_circle(*at, 6, f"ring {kind}"))

@@ -22,7 +22,7 @@ from .audio import Sound, decode, resample
 from .config import WINDOW_SECONDS, Config
 from .errors import UserError
 from .frames import middle_frame
-from .gallery import ANNOTATIONS, COLUMNS
+from .gallery import ANNOTATIONS, COLUMNS, LARGE
 from .parts import Parts
 from .suites import SUITES, Space
 from .whole import replacing
@@ -85,6 +85,7 @@ def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) ->
     to be drawn anew."""
     np.save(out / "tokens.npy", tokens.astype(np.float16))
     indexes.remove(out)  # of an earlier build
+    (out / LARGE).unlink(missing_ok=True)
     if len(tokens) > search_large.MANY:
         search_large.build(out)
     about = {"title": title, "space": space.name, "spec": space.spec, "note": note}

@@ -1,6 +1,6 @@
 """What was found in a gallery, as the events that the page reads: the best clips, and a place on the map."""
 
-from collections.abc import Iterable
+import numpy as np
 
 from . import atlas, search
 from .events import Hit, Matches, Placed, Truth
@@ -20,13 +20,16 @@ def placed(gallery: Gallery, found: search.Neighbours, best: Matches) -> Placed:
     return Placed(*atlas.place(found, gallery.coordinates), off_map=not best.above_chance)
 
 
-def _rank(gallery: Gallery, rows: Iterable[int], truth: Truth) -> int | None:
-    """From 1, of the first right clip among rows of the gallery, best first; None where none is right."""
-    for rank, row in enumerate(rows, 1):
-        clip = gallery.clips[row]
-        if clip.id == truth.clip or (not truth.clip and clip.category == truth.category):
-            return rank
-    return None
+def _rank(gallery: Gallery, rows: np.ndarray, truth: Truth) -> int | None:
+    """From 1, of the first right clip among rows [k] of the gallery, best first; None where none is right."""
+    clips = gallery.clips
+    if truth.clip:
+        right = rows == clips.row(truth.clip)
+    elif truth.category in clips.categories:
+        right = clips.groups[rows] == clips.categories.index(truth.category)
+    else:
+        return None
+    return int(right.argmax()) + 1 if right.any() else None
 
 
 def _hit(gallery: Gallery, rank: int, row: int, score: float, deviations: float) -> Hit:

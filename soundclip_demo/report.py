@@ -4,14 +4,13 @@ The sentences and the looks are in `report.html`.
 """
 
 import base64
-import io
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from . import encoders, figures, record
+from . import encoders, figures, record, thumbnails
 from .errors import UserError
 from .record import Record
 from .results import Result
@@ -20,7 +19,7 @@ from .tradeoff import Tradeoff, frontier
 if TYPE_CHECKING:
     from .audio import Sound
     from .events import Hit
-    from .gallery import Clip
+    from .gallery import Gallery
 
 WRITERS = {"compact": "a small LLaVA with SmolLM2-135M inside", "paper": "LLaVA-1.6-Mistral-7B"}
 FOUND, TOLD = "top1", "caption"  # of what was measured: the right category first; captions that name it
@@ -34,7 +33,6 @@ was trained on, in a gallery of $gallery clips, with the $protocol LLaVA. Each d
 </section>
 """
 TEMPLATE = Path(__file__).with_name("report.html")
-POSTER = (320, 180)  # pixels
 MOST_SOUND = 4 * 2**20  # bytes of a sound that a report can hold
 TYPES = {".ogg": "audio/ogg", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".mp4": "video/mp4"}
 
@@ -88,7 +86,7 @@ def _column(kept: Record, result: Result) -> str:
             f"Best of {found.gallery_size} clips: {found.hits[0].deviations:.1f} deviations, {words} "
             f"(chance ends at {found.chance:.1f})"
         )
-    items = "".join(_match(hit, kept.gallery.clip(hit.clip)) for hit in found.hits) if found else ""
+    items = "".join(_match(hit, kept.gallery) for hit in found.hits) if found else ""
     missing = "".join(f"<p>{escape(sentence)}</p>" for sentence in result.missing)
     off = "<p>It lies off the map: no clip is near.</p>" if result.placed and result.placed.off_map else ""
     times = " · ".join(f"{stage.replace('_', ' ')} {_duration(ms)}" for stage, ms in result.ms.items())
@@ -114,25 +112,14 @@ def _caption(kept: Record, result: Result) -> str:
     return f'<blockquote>{escape(result.caption)}</blockquote><p class="small">{escape(by)}</p>'
 
 
-def _match(hit: "Hit", clip: "Clip") -> str:
+def _match(hit: "Hit", gallery: "Gallery") -> str:
+    poster = thumbnails.make(gallery.poster(gallery.clip(hit.clip)))
     return (
-        f'<li><img src="{_poster(clip.poster)}" alt="" width="320" height="180"><div>'
+        f'<li><img src="{_data("image/jpeg", poster)}" alt="" width="320" height="180"><div>'
         f"<p><strong>{hit.rank}. {escape(hit.category)}</strong></p><p>{escape(hit.caption)}</p>"
         f'<p class="small number">cosine {hit.score:.2f}, {hit.deviations:.1f} deviations · {escape(hit.licence)}</p>'
         "</div></li>"
     )
-
-
-def _poster(file: Path) -> str:
-    """A small JPEG as a data URI."""
-    from PIL import Image
-
-    with Image.open(file) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail(POSTER)
-    bytes_ = io.BytesIO()
-    small.save(bytes_, "JPEG", quality=72)
-    return _data("image/jpeg", bytes_.getvalue())
 
 
 def _audio(file: Path) -> str:

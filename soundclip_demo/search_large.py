@@ -4,7 +4,6 @@
 are opened memory-mapped, and what proposals.py says.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from .proposals import ABOUT, MOMENTS, PROBED, PROPOSED, SAMPLE, ProposedIndex, describe, lists, shards, stamp, sums
 from .search import unit
-from .whole import replacing, write
+from .whole import replacing, unfinished
 
 MANY = 20_000  # clips; below, exact search of everything takes milliseconds
 CODES = "index.faiss"
@@ -45,15 +44,11 @@ def build(folder: Path) -> None:
     2.2 GB of memory."""
     tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
     made_of = stamp(tokens)
-    unfinished = folder / "index.unfinished"
-    if _read(unfinished / ABOUT) != made_of:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        write(unfinished / ABOUT, json.dumps(made_of))
-    empty = _trained(unfinished / "trained.faiss", tokens)
+    pieces = unfinished(folder / "index.unfinished", made_of)
+    empty = _trained(pieces / "trained.faiss", tokens)
     index, total = faiss.clone_index(empty), 0.0
     for rows in shards(len(tokens)):
-        codes, parts = (unfinished / f"{rows.start:09d}.{kind}" for kind in ("faiss", "npy"))
+        codes, parts = (pieces / f"{rows.start:09d}.{kind}" for kind in ("faiss", "npy"))
         if not parts.exists():
             _encode(empty, tokens, rows, codes, parts)
         index.merge_from(faiss.read_index(str(codes)), 0)
@@ -62,7 +57,7 @@ def build(folder: Path) -> None:
     with replacing(folder / CODES) as part:
         faiss.write_index(index, str(part))
     describe(folder, tokens, total)
-    shutil.rmtree(unfinished)
+    shutil.rmtree(pieces)
 
 
 def _trained(file: Path, tokens: np.ndarray) -> faiss.Index:
@@ -86,10 +81,3 @@ def _encode(empty: faiss.Index, tokens: np.ndarray, rows: slice, codes: Path, pa
         faiss.write_index(index, str(part))
     with replacing(parts) as part, part.open("wb") as stream:
         np.save(stream, sums(vectors))
-
-
-def _read(file: Path) -> dict | None:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None

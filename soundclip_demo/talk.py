@@ -11,7 +11,7 @@
 """
 
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,11 @@ class Talk:
     steps: tuple[Step, ...]
 
 
-def read(file: Path, sounds: Mapping[str, Named], encoders: Collection[str]) -> Talk:
+def read(file: Path, sound: Callable[[str], Named | None], encoders: Collection[str]) -> Talk:
     """Opens a running order.
 
     Args:
-        sounds: those with an id.
+        sound: the one of an id, None where there is none.
         encoders: names of those that are ready.
 
     Raises:
@@ -77,7 +77,7 @@ def read(file: Path, sounds: Mapping[str, Named], encoders: Collection[str]) -> 
     steps = given.get("step", [])
     if not 1 <= len(steps) <= MOST_STEPS:
         raise UserError(f"The running order {file.name} needs 1 to {MOST_STEPS} steps, each under [[step]].")
-    made = [_step(row, f"{file.name}, step {i}", file, sounds, encoders) for i, row in enumerate(steps, start=1)]
+    made = [_step(row, f"{file.name}, step {i}", file, sound, encoders) for i, row in enumerate(steps, start=1)]
     return Talk(given.get("title", ""), tuple(made))
 
 
@@ -93,7 +93,7 @@ def scenes(talk: Talk, sounds: Iterable[Path], encoders: Collection[str]) -> Ite
 
 
 def _step(
-    row: Any, where: str, file: Path, sounds: Mapping[str, Named], encoders: Collection[str]
+    row: Any, where: str, file: Path, find: Callable[[str], Named | None], encoders: Collection[str]
 ) -> Step:
     if not isinstance(row, dict):
         raise UserError(f"{where}: a step is written under [[step]].")
@@ -101,7 +101,7 @@ def _step(
     if "sound" not in row:
         raise UserError(f"{where}: there is no sound.", "Name an example, a clip, or a file beside the TOML.")
     sound = row["sound"]
-    known = sounds.get(sound)
+    known = find(sound)
     path = known.path if known else (file.parent / sound).resolve()
     if not path.is_file():
         raise UserError(

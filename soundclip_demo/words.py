@@ -4,7 +4,7 @@ Words meet the clips' pictures where that space has them, else the clips' own so
 says; the space is opened at the first search and kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LENGTH = 200  # characters
 BATCH = 64  # pictures at a time
+TOKENS = 50_000  # tokens at a time
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,14 @@ def checked(text: object) -> str:
 
 def _pictures(joint: JointSpace, gallery: "Gallery") -> Tensor:
     if joint.tokens:
-        return joint.tokens(torch.from_numpy(gallery.tokens.astype(np.float32)))
-    posters = [clip.poster for clip in gallery.clips]
-    batches = (posters[first : first + BATCH] for first in range(0, len(posters), BATCH))
-    return torch.cat([joint.pictures([Image.open(poster) for poster in batch]) for batch in batches])
+        parts = (gallery.tokens[rows].astype(np.float32) for rows in _parts(gallery, TOKENS))
+        return torch.cat([joint.tokens(torch.from_numpy(part)) for part in parts])
+    posters = (map(gallery.poster, gallery.clips[rows]) for rows in _parts(gallery, BATCH))
+    return torch.cat([joint.pictures([Image.open(poster) for poster in part]) for part in posters])
+
+
+def _parts(gallery: "Gallery", size: int) -> Iterator[slice]:
+    return (slice(first, first + size) for first in range(0, len(gallery.clips), size))
 
 
 def _sounds(encoder: Encoder, gallery: "Gallery", limits: SoundLimits) -> Tensor:

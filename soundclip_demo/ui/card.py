@@ -12,6 +12,7 @@ import gradio as gr
 from ..alignment import DIMENSIONS, HIGHEST
 from . import texts
 from .media import address
+from .posters import poster
 from .scripted import scripted
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def body(clip: "Clip") -> str:
     said = clip.annotation
     return (
         f'<div class="clip-media"><video controls playsinline preload="metadata" aria-label="{category}"'
-        f' poster="{escape(address(clip.poster))}" src="{escape(address(clip.video))}"></video>{still}'
+        f' poster="{escape(poster(clip))}" src="{escape(address(clip.video))}"></video>{still}'
         f'<h2 id="clip-card-title">{category}</h2><p class="clip-caption">{escape(clip.caption)}</p>'
         f'<button type="button" class="clip-query">{escape(texts.CARD_QUERY)}</button>'
         f"{descriptions(said) if said else ''}"

@@ -10,7 +10,7 @@ from ..compare import Row
 from ..events import Hit
 from . import texts
 from .line import Wait
-from .media import address
+from .posters import poster
 from .scripted import scripted
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def line(row: Row, said: Said | None, gallery: "Gallery") -> str:
 
 def picture(hit: Hit, gallery: "Gallery") -> str:
     """Poster and category; the category beside it says what the picture shows."""
-    poster = escape(address(gallery.clip(hit.clip).poster))
-    return f'<img src="{poster}" alt="" width="80" height="45"><span>{escape(hit.category)}</span>'
+    source = escape(poster(gallery.clip(hit.clip)))
+    return f'<img src="{source}" alt="" width="80" height="45"><span>{escape(hit.category)}</span>'
 
 
 def mark(row: Row) -> str:

@@ -3,7 +3,7 @@
 `link.js` alone reads and writes the address bar; what it reads is checked here, as anybody can have written it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -51,13 +51,13 @@ class Link:
 
 
 def read(
-    query: str, encoders: Collection[str], sounds: Collection[str], most: int, llavas: Collection[str]
+    query: str, encoders: Collection[str], known: Callable[[str], bool], most: int, llavas: Collection[str]
 ) -> tuple[Link, list[str]]:
     """What a query string asks for as far as it is here, and the names of what is not.
 
     Args:
-        encoders, sounds, llavas: what is here; of several encoders the wanted one, else the default, else the first is
-            taken.
+        encoders, llavas: what is here; of several encoders the wanted one, else the default, else the first is taken.
+        known: whether there is a sound of that id.
         most: patches of a picture.
     """
     given = {name: values[-1] for name, values in parse_qs(query[:LONGEST].lstrip("?")).items()}
@@ -66,7 +66,7 @@ def read(
         "encoder": (usual, lambda text: text if text in encoders else None),
         "t": (Link.share, lambda text: number(text, 0.0, 1.0)),
         "k": (Link.k, lambda text: int(text) if number(text, 0, most) is not None and text.isdecimal() else None),
-        "sound": (Link.sound, lambda text: text if text in sounds else None),
+        "sound": (Link.sound, lambda text: text if known(text) else None),
         "llava": (Link.llava, lambda text: text if text in llavas else None),
     }
     values, unknown = {}, []

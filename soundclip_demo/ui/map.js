@@ -1,5 +1,6 @@
 // Plotly draws the points and handles pan, zoom and hit-testing; here it is set up, and every control gets its deed.
 const STEP = 0.12; // of the view, for an arrow key
+const reach = tiles || { x: xs, y: ys }; // as far as clips lie
 
 function span(values) {
   let [low, high] = [Infinity, -Infinity];
@@ -15,8 +16,8 @@ function layout() {
     margin: { l: 4, r: 4, t: 4, b: 4 },
     paper_bgcolor: 'rgba(0,0,0,0)',
     plot_bgcolor: 'rgba(0,0,0,0)',
-    xaxis: { ...axis, range: span(xs) },
-    yaxis: { ...axis, range: span(ys) },
+    xaxis: { ...axis, range: span(reach.x) },
+    yaxis: { ...axis, range: span(reach.y) },
     showlegend: false,
     hovermode: 'closest',
     dragmode: coarse.matches ? false : 'pan', // a finger on the map must still scroll the page
@@ -40,7 +41,7 @@ function view(change) {
   const update = {};
   for (const name of ['xaxis', 'yaxis']) {
     const [low, high] = change(plot._fullLayout[name].range, name);
-    const [first, last] = span(name === 'xaxis' ? xs : ys);
+    const [first, last] = span(name === 'xaxis' ? reach.x : reach.y);
     update[`${name}.range`] = [low, high];
     if (!coarse.matches) continue;
     // Once there is more than is seen, a finger moves the map instead of the page.
@@ -63,7 +64,7 @@ const shift = (dx, dy) =>
 const DEEDS = {
   in: () => zoom(0.65),
   out: () => zoom(1 / 0.65),
-  all: () => view((_, name) => span(name === 'xaxis' ? xs : ys)),
+  all: () => view((_, name) => span(name === 'xaxis' ? reach.x : reach.y)),
   full: () => (document.fullscreenElement ? document.exitFullscreen() : find('.map').requestFullscreen?.()),
   svg: saveSvg,
   png: savePng,
@@ -98,7 +99,7 @@ async function start() {
       document.head.append(script);
     });
   }
-  await Plotly.newPlot(plot, [trace()], layout(), { displayModeBar: false, scrollZoom: true, responsive: true });
+  await Plotly.newPlot(plot, [trace(), ...heat()], layout(), { displayModeBar: false, scrollZoom: true, responsive: true });
   ready = true;
   plot.on('plotly_hover', ({ points: [first] }) => {
     if (!bright(first.pointIndex)) return;
@@ -111,6 +112,7 @@ async function start() {
   });
   plot.on('plotly_click', ({ points: [first] }) => bright(first.pointIndex) && open(first.pointIndex));
   for (const name of ['plotly_afterplot', 'plotly_relayouting']) plot.on(name, overlay);
+  plot.on('plotly_relayout', lookSoon);
   moveStars();
 }
 
@@ -136,7 +138,9 @@ document.addEventListener('soundclip:hush', (event) => {
   if (video !== event.detail) video.pause();
 });
 new MutationObserver(() => {
-  if (ready) Plotly.restyle(plot, { 'marker.color': [colours()] });
+  if (!ready) return;
+  Plotly.restyle(plot, { 'marker.color': [colours()] }, [0]);
+  if (tiles) Plotly.restyle(plot, { colorscale: [shades()] }, [1]);
 }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', moveStars);
 start().catch((problem) => say(problem.message));

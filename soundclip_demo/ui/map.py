@@ -1,4 +1,5 @@
-"""The map of the gallery: base points go to the browser once, then only the stars and their neighbours.
+"""The map of the gallery: base points go to the browser once, then only the stars and their neighbours. Of too many
+clips some go, and more of them in tiles when they are looked at (`map_tiles.py`).
 
 What the browser does with them is in `map_*.js`, by concern, and in `map.js`, which comes last and starts it.
 """
@@ -15,14 +16,19 @@ import numpy as np
 
 from ..errors import UserError
 from ..events import Matches, Placed, Setting, WordsFound
-from . import texts
+from ..tiles import WHOLE
+from . import map_tiles, texts
 from .media import address, plotly_script
+from .posters import poster
 from .scripted import read, scripted
 
 if TYPE_CHECKING:
     from ..gallery import Clip, Gallery
 
-SCRIPTS = ("map_points.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js", "map.js")
+SCRIPTS = (
+    "map_points.js", "map_tiles.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js",
+    "map.js",
+)
 MANY = 3000  # more clips than this are drawn by WebGL, and told of only when asked
 TEMPLATE = read("map.html")
 
@@ -40,8 +46,13 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         return told(gallery, known) if known else {}
 
     def listed(category: object) -> list[list[str]]:
-        """[id, caption] of a category's clips."""
-        return [[clip.id, clip.caption] for clip in gallery.clips if clip.category == category]
+        return map_tiles.listed(gallery, category)
+
+    def tile(place: object) -> dict[str, Any]:
+        return map_tiles.tile(gallery, place)
+
+    def located(clips: object) -> dict[str, Any]:
+        return map_tiles.located(gallery, clips)
 
     def find(text: object) -> dict[str, Any]:
         """What is shown of a search, or the problem with it."""
@@ -50,16 +61,17 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         except UserError as problem:
             return {"problem": str(problem)}
 
+    note = {"note": texts.MAP_MANY} if in_tiles(gallery) else {}
     return scripted(
         *SCRIPTS,
         value=None,
-        html_template=filled(TEMPLATE, texts.MAP_WORDS | {"title": texts.map_title(gallery.space)}),
+        html_template=filled(TEMPLATE, texts.MAP_WORDS | note | {"title": texts.map_title(gallery.space)}),
         elem_id="map",
         base=json.dumps(base(gallery), ensure_ascii=False, separators=(",", ":")),
         script=address(plotly_script()),
         words=texts.MAP_SAID,
         searchable=search is not None,
-        server_functions=[about, listed, *([find] if search else [])],
+        server_functions=[about, listed, tile, located, *([find] if search else [])],
     )
 
 
@@ -96,33 +108,36 @@ def found(event: WordsFound) -> dict[str, Any]:
 
 
 def base(gallery: "Gallery") -> dict[str, Any]:
-    """Everything that never changes, as lists in the order of the clips: one object for each would be five times as
-    long. What is told of each clip comes along while there are few of them.
+    """Everything that never changes; of too many clips those that stand for all. What is told of each clip comes along
+    while there are few of them.
     """
     from ..atlas import centres
 
-    names = sorted({clip.category for clip in gallery.clips})
-    number = {name: i for i, name in enumerate(names)}
-    groups = np.array([number[clip.category] for clip in gallery.clips])
-    rows, order = centres(groups, gallery.coordinates)
-    few = len(gallery.clips) <= MANY
+    clips, many = gallery.clips, in_tiles(gallery)
+    middle, order = centres(clips.groups, gallery.coordinates)
+    rows = np.union1d(gallery.tiles.clips(*WHOLE), middle) if many else np.arange(len(clips))
     return {
         "title": texts.map_title(gallery.space),
         "media": address(gallery.folder) + "/",
-        "categories": names,
-        "hues": hues(gallery.coordinates, rows),
-        "centres": rows.tolist(),
+        "categories": clips.categories,
+        "counts": np.bincount(clips.groups).tolist(),
+        "hues": hues(gallery.coordinates, middle),
+        "centres": np.searchsorted(rows, middle).tolist(),
         "order": order.tolist(),
-        "ids": [clip.id for clip in gallery.clips],
-        "x": [round(x, 3) for x in gallery.coordinates[:, 0].tolist()],
-        "y": [round(y, 3) for y in gallery.coordinates[:, 1].tolist()],
-        "category": groups.tolist(),
-        "about": [told(gallery, clip) for clip in gallery.clips] if few else [],
-    }
+        "about": [told(gallery, clip) for clip in clips] if len(clips) <= MANY else [],
+        "tiles": map_tiles.overview(gallery) if many else None,
+    } | map_tiles.points(gallery, rows)
+
+
+def in_tiles(gallery: "Gallery") -> bool:
+    """Whether there are too many clips to send them all."""
+    return len(gallery.clips) > map_tiles.ALL
 
 
 def told(gallery: "Gallery", clip: "Clip") -> dict[str, str]:
-    return {"caption": clip.caption, "video": within(gallery, clip.video), "poster": within(gallery, clip.poster)}
+    """`thumbnail` is a whole address, where there is one, and goes before the poster."""
+    files = {"video": within(gallery, clip.video), "poster": within(gallery, clip.poster)}
+    return {"caption": clip.caption} | files | ({"thumbnail": poster(clip)} if clip.thumbnail else {})
 
 
 def within(gallery: "Gallery", path: Path) -> str:

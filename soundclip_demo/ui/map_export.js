@@ -46,6 +46,7 @@ function picture() {
   const dots = shape('g', { 'fill-opacity': BRIGHT });
   const r = plot.data[0].marker.size / 2;
   for (const index of ids.keys()) {
+    if (!shows(index)) continue;
     const [cx, cy] = pixelOf(index);
     if (cx < -r || cx > width + r || cy < -r || cy > height + r) continue;
     const dot = shape('circle', { cx: cx.toFixed(1), cy: cy.toFixed(1), r, fill: tint(hues[categoryOf[index]], false) });

@@ -18,7 +18,7 @@ function buildList() {
   categoryOf.forEach((number, index) => members[number].push(index));
   categories.forEach((name, number) => {
     const item = document.createElement('li');
-    if (many) item.append(closedCategory(name, members[number].length));
+    if (many) item.append(closedCategory(name, base.counts[number]));
     else {
       item.append(`${name}: `);
       for (const index of members[number]) item.append(clipButton(index, base.about[index].caption || ids[index]), ' ');
@@ -36,7 +36,9 @@ function closedCategory(name, count) {
   details.append(summary);
   const tell = async () => {
     const listed = await server.listed(name);
+    await locate(listed.map(([id]) => id));
     for (const [id, caption] of listed) details.append(clipButton(byId.get(id), caption || id), ' ');
+    if (count > listed.length) details.append(fill(props.words.more, { count: count - listed.length }));
   };
   details.addEventListener('toggle', tell, { once: true });
   return details;

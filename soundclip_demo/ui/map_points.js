@@ -9,6 +9,7 @@ const byId = new Map(ids.map((id, index) => [id, index]));
 const calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 const coarse = window.matchMedia('(pointer: coarse)');
 const many = !base.about.length; // then WebGL draws the points, and what is told of each is asked for
+const { tiles } = base; // where there are more clips than can be sent: see map_tiles.js
 const NS = 'http://www.w3.org/2000/svg';
 const [BRIGHT, DIM] = [0.8, 0.07]; // opacity of a point
 
@@ -17,17 +18,21 @@ let kept = null; // numbers of the categories that the filter leaves bright; nul
 let ringed = null; // id of the clip that a card or a list points at
 let hovered = null;
 let drawn = false; // a frame is asked for
+let level = 0; // of the tiles that are looked at
+const levels = ids.map(() => 0); // from which on each point shows
 
 const css = (name) => getComputedStyle(element).getPropertyValue(name).trim();
 const dark = () => document.body.classList.contains('dark');
 const fill = (template, words) => template.replace(/\{(\w+)\}/g, (_, name) => words[name]);
-const bright = (index) => !kept || kept.has(categoryOf[index]);
+const shows = (index) => levels[index] <= level;
+const bright = (index) => shows(index) && (!kept || kept.has(categoryOf[index]));
 const tint = (hue, inDark) => `hsl(${hue},${inDark ? '48%,62%' : '46%,46%'})`;
 const colours = () => {
   const tints = hues.map((hue) => tint(hue, dark()));
   return categoryOf.map((number) => tints[number]);
 };
-const opacities = () => (kept ? categoryOf.map((number) => (kept.has(number) ? BRIGHT : DIM)) : BRIGHT);
+const opacity = (index) => (bright(index) ? BRIGHT : shows(index) ? DIM : 0);
+const opacities = () => (kept || tiles ? [...ids.keys()].map(opacity) : BRIGHT);
 
 // Plotly keeps the axes of a drawn plot here; there is no public way from data to pixels.
 function pixel(x, y) {
@@ -67,6 +72,8 @@ function about(id) {
   return asked.get(id);
 }
 
+const posterOf = (said) => said.thumbnail || base.media + said.poster;
+
 function point(id) {
   hovered = id;
   document.dispatchEvent(new CustomEvent('soundclip:point', { detail: id }));
@@ -86,10 +93,10 @@ function tipAt([x, y], title, text) {
 async function showTip(index) {
   tip.classList.add('of-clip'); // leaves room for the poster
   tipAt(pixelOf(index), categories[categoryOf[index]], '');
-  const { caption, poster } = await about(ids[index]);
+  const said = await about(ids[index]);
   if (hovered !== ids[index] || tip.hidden) return; // another clip is pointed at meanwhile
-  tip.querySelector('span').textContent = caption;
-  tip.querySelector('img').src = base.media + poster;
+  tip.querySelector('span').textContent = said.caption;
+  tip.querySelector('img').src = posterOf(said);
   tip.querySelector('img').hidden = false;
 }
 
@@ -102,14 +109,14 @@ async function open(index) {
   const id = ids[index];
   tip.hidden = true;
   point(id);
-  const { caption, poster, video: file } = await about(id);
+  const said = await about(id);
   if (hovered !== id) return;
   const video = player.querySelector('video');
   document.dispatchEvent(new CustomEvent('soundclip:hush', { detail: video }));
-  video.src = base.media + file;
-  video.poster = base.media + poster;
+  video.src = base.media + said.video;
+  video.poster = posterOf(said);
   player.querySelector('strong').textContent = categories[categoryOf[index]];
-  player.querySelector('p span').textContent = caption;
+  player.querySelector('p span').textContent = said.caption;
   player.hidden = false;
   video.play().catch(() => {}); // the controls are there for a browser that wants a second press
   player.dataset.clip = id;

@@ -27,15 +27,16 @@ function narrow() {
   if (!filter.value.trim()) say('');
   else if (!kept) say(props.words.no_category);
   else {
-    const clips = categoryOf.reduce((count, number) => count + kept.has(number), 0);
+    const clips = numbers.reduce((count, number) => count + base.counts[number], 0);
+    const all = base.counts.reduce((count, more) => count + more, 0);
     const names = numbers.slice(0, 5).map((number) => categories[number]);
     if (numbers.length > names.length) names.push('…');
-    say(fill(props.words.filtered, { clips, all: ids.length, names: names.join(', ') }));
+    say(fill(props.words.filtered, { clips, all, names: names.join(', ') }));
   }
   if (!kept && !before) return;
   tip.hidden = true;
   filterList();
-  if (ready) Plotly.restyle(plot, { 'marker.opacity': kept ? [opacities()] : BRIGHT });
+  if (ready) Plotly.restyle(plot, { 'marker.opacity': [opacities()] }, [0]);
   overlay();
 }
 
@@ -46,6 +47,7 @@ async function hunt() {
   let answer;
   try {
     answer = await server.find(text);
+    if (answer.hits) await locate(answer.hits.map(([id]) => id));
   } catch {
     answer = { problem: props.words.broken };
   }

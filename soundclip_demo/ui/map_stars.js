@@ -113,6 +113,7 @@ function moveStars() {
   cancelAnimationFrame(moving);
   lit = null;
   for (const side of [...at.keys()]) if (!shown().some((star) => star.side === side)) at.delete(side);
+  locate(shown().flatMap((star) => star.clips)).then(overlay, () => {}); // without an answer a tie is missing
   const moves = shown().map((star) => ({ side: star.side, to: [star.x, star.y], from: at.get(star.side) || [star.x, star.y] }));
   const put = (part) => {
     for (const { side, to, from } of moves) at.set(side, to.map((end, axis) => from[axis] + (end - from[axis]) * part));

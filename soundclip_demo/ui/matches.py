@@ -8,6 +8,7 @@ import gradio as gr
 from ..events import Hit, Matches, Setting, Truth
 from . import texts
 from .media import address
+from .posters import poster
 from .scripted import scripted
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def card(hit: Hit, clip: "Clip", chance: float) -> dict[str, Any]:
         "licence": hit.licence,
         "attribution": clip.attribution,
         "video": address(clip.video),
-        "poster": address(clip.poster),
+        "poster": poster(clip),
     }
 
 

@@ -15,7 +15,6 @@ class Sharing:
 
     def __init__(self, page: Page, choosing: Choosing) -> None:
         self.page, self.choosing = page, choosing
-        self.clips = {clip.id for clip in page.engine.gallery.clips}
 
     def now(
         self, chosen: Chosen | None, encoder: str | None, share: Any, sees: str, k: Any, protocol: str | None
@@ -39,15 +38,17 @@ class Sharing:
         The serial starts `find` where no new sound does.
         """
         encoders = [row.name for row in self.page.ready_encoders()]
-        known = self.page.examples.keys() | self.clips
         llavas = self.page.engine.protocols()
-        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, self.page.patches, llavas)
+        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, self._known, self.page.patches, llavas)
         sound = self.choosing.known(wanted.sound)
         if unknown:  # not in `problem`, which is empty again as soon as something is found
             gr.Warning(texts.link_unknown(unknown), title=texts.LINK_TITLE)
         seen = [texts.SEES_MATCH, wanted.k] if wanted.k else [gr.skip(), gr.skip()]
         llava, serial = wanted.llava or gr.skip(), gr.skip() if sound else self.page.serial()
         return [wanted.encoder, wanted.share, *seen, llava, *(sound or [gr.skip(), gr.skip()]), serial]
+
+    def _known(self, sound: str) -> bool:
+        return sound in self.page.examples or self.page.engine.gallery.find(sound) is not None
 
     def _shared(self, chosen: Chosen | None) -> str:
         """The id of an example or a clip; empty for a visitor's own sound."""

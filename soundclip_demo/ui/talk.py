@@ -29,9 +29,14 @@ def read_order(page: Page, file: Path | None) -> Talk:
     """
     if file is None:
         return NO_ORDER
-    sounds = {clip.id: Named(clip.video, clip.category) for clip in page.engine.gallery.clips}
-    sounds |= {row.id: Named(row.path, row.title) for row in page.examples.values()}
-    return running_order.read(file, sounds, [row.name for row in page.ready_encoders()])
+
+    def sound(name: str) -> Named | None:
+        if example := page.examples.get(name):
+            return Named(example.path, example.title)
+        clip = page.engine.gallery.find(name)
+        return Named(clip.video, clip.category) if clip else None
+
+    return running_order.read(file, sound, [row.name for row in page.ready_encoders()])
 
 
 def rehearse(page: Page, talk: Talk) -> None:

@@ -246,6 +246,10 @@ MAP_WORDS = {
     "close": "Close",
     "list": "All clips as a list",
 }
+MAP_MANY = (
+    "Each dot is a clip; of this many only some are shown, and shades say where all of them lie: zoom in to see more. "
+    "Clips that lie together share a colour. Stars are your sound."
+)
 # With {...}: filled in the browser.
 MAP_SAID = {
     "sides": {"raw": "raw", "projected": "projected", "blend": "blend {t}"},
@@ -259,6 +263,7 @@ MAP_SAID = {
     "searching": "Searching…",
     "words_off": "These words are off the map: no clip is near them.",
     "broken": "The search did not answer. Please try again.",
+    "more": "and {count} more.",
     "no_script": "The map could not be drawn. Its clips are there as a list below.",
 }
 WORDS_MEET = {

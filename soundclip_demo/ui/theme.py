@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from . import line, monitor
+from . import line, monitor, posters
 from .intake import Intake
 from .scripted import read
 
@@ -94,7 +94,7 @@ def launch_options(engine: "AnyEngine") -> dict[str, Any]:
         "head": HEAD,
         "allowed_paths": [],
         "app_kwargs": {
-            "routes": monitor.routes(engine),
+            "routes": [*monitor.routes(engine), *posters.routes(engine)],
             "middleware": [Middleware(Intake, limits=engine.config.limits)],
         },
         "max_file_size": engine.config.limits.file_bytes,

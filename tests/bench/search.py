@@ -24,8 +24,10 @@ WIDTH, CATEGORIES, SEGMENTS = 1024, 400, 5
 QUERIES, K = 100, 10
 BLOCK = 20_000
 BUILD = """import resource, sys
-from soundclip_demo.__main__ import main
-main(["gallery", "index", *sys.argv[1:]])
+from pathlib import Path
+from soundclip_demo import config, indexes
+config.limit_threads()
+indexes.build(Path(sys.argv[1]), sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
 
@@ -40,7 +42,7 @@ def main() -> None:
         folder = Path(name)
         tokens = make(folder / "tokens.npy", clips)
         began = time.perf_counter()
-        command = [sys.executable, "-c", BUILD, name, "--engine", args.engine]
+        command = [sys.executable, "-c", BUILD, name, args.engine]
         built = subprocess.run(command, check=True, capture_output=True, text=True)
         building, peak = time.perf_counter() - began, int(built.stdout.split()[-1])
         began = time.perf_counter()

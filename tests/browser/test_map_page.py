@@ -15,6 +15,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 SLOW = 180_000  # ms; the machine may be busy
 CLIPS = 132  # of the bundled gallery
 MANY = 3500  # more than are told of at once
+TOO_MANY = 20_500  # more than are sent at once
 WORDS, SAID = texts.MAP_WORDS, texts.MAP_SAID
 
 
@@ -27,6 +28,12 @@ def map_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def many_url() -> Iterator[str]:
     with served("tests/browser/map_page.py", "--clips", str(MANY)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def tiled_url() -> Iterator[str]:
+    with served("tests/browser/map_page.py", "--clips", str(TOO_MANY)) as address:
         yield address
 
 
@@ -344,3 +351,24 @@ def test_many_clips_are_told_of_when_asked(browser, many_url: str) -> None:
         expect(player.get_by_role("button", name=texts.CARD_ABOUT)).to_be_visible()
         page.get_by_label(WORDS["filter"], exact=True).fill("thing 7")
         expect(page.locator("#map .map-said")).to_contain_text(f"of {MANY} clips, in: thing 7.")
+
+
+def test_too_many_clips_come_in_tiles(browser, tiled_url: str) -> None:
+    points = "document.querySelector('#map .map-plot').data[0]"
+    with opened(browser, tiled_url) as page:
+        expect(page.get_by_text(texts.MAP_MANY)).to_be_visible()
+        assert page.evaluate("document.querySelector('#map .map-plot').data[1].type") == "heatmap"
+        first = page.evaluate(f"{points}.x.length")
+        assert first < TOO_MANY / 5
+        for _ in range(4):
+            press(page, WORDS["in"])
+        page.wait_for_function(f"{points}.x.length > {first}")
+        page.wait_for_timeout(1000)  # other tiles of the view
+        near = page.evaluate(f"{points}.x.length")
+        press(page, WORDS["all"])
+        hidden = f"{points}.marker.opacity.filter((one) => one === 0).length"
+        page.wait_for_function(f"{hidden} === {near - first}")
+        press(page, "both")  # its clips are told of wherever they lie
+        expect(page.locator("#map .map-over .tie")).to_have_count(10)
+        page.get_by_label(WORDS["filter"], exact=True).fill("thing 7")
+        expect(page.locator("#map .map-said")).to_contain_text(f"of {TOO_MANY} clips, in: thing 7.")

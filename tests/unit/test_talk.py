@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def order(folder: Path, text: str):
     (folder / "talk.toml").write_text(text, encoding="utf-8")
-    return read(folder / "talk.toml", {"dog": Named(folder / "dog.ogg", "A dog barks")}, ENCODERS)
+    return read(folder / "talk.toml", {"dog": Named(folder / "dog.ogg", "A dog barks")}.get, ENCODERS)
 
 
 def test_a_running_order_is_read(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named(folder: Path, text: str, said: str) -> None:
 
 def test_a_running_order_that_is_not_there(folder: Path) -> None:
     with pytest.raises(UserError, match="cannot be opened"):
-        read(folder / "none.toml", {}, ENCODERS)
+        read(folder / "none.toml", {}.get, ENCODERS)
 
 
 def test_a_rehearsed_caption_is_not_written_again(

@@ -31,6 +31,7 @@ class Clip:
     picture_kind: str = "photo"
     video: Path = Path("gallery/a.mp4")
     poster: Path = Path("gallery/a.jpg")
+    thumbnail: str = ""
 
 
 class Gallery:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soundclip_demo.alignment import DIMENSIONS, Alignment, Annotation
-from soundclip_demo.gallery import Clip, Gallery
+from soundclip_demo.gallery import Clip, Clips, Gallery
 
 pytest.importorskip("gradio")
 from soundclip_demo.ui import card, texts
@@ -89,6 +89,6 @@ def test_every_string_is_escaped() -> None:
 
 @pytest.mark.parametrize("asked", [None, "c9", "", 3, ["c0"], {"id": "c0"}])
 def test_the_browser_may_ask_for_anything(asked: object) -> None:
-    gallery = Gallery(Path("g"), "", "", "", (CLIP,), np.zeros((1, 2)), np.zeros((1, 2)))
+    gallery = Gallery(Path("g"), "", "", "", Clips([CLIP]), np.zeros((1, 2)), np.zeros((1, 2)))
     assert card.asked_for(gallery, asked) == ""
     assert card.asked_for(gallery, "c0") == card.body(CLIP)

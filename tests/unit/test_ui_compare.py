@@ -33,7 +33,7 @@ SEEN = ("tuned", texts.SEES_SOUND, 1, None, "What is it?")
 
 class Gallery:
     def clip(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(poster=Path("gallery/a.jpg"))
+        return SimpleNamespace(poster=Path("gallery/a.jpg"), thumbnail="")
 
 
 class Reader(HTMLParser):
