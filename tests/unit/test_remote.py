@@ -30,7 +30,7 @@ from soundclip_demo.errors import UserError
 from soundclip_demo.events import AnswerPart, CaptionPart, Event, Matches, Missing, Timing, Truth
 from soundclip_demo.parts import NotReady
 from soundclip_demo.questions import Exchange
-from soundclip_demo.remote import GONE, RemoteEngine
+from soundclip_demo.remote import GONE, OTHERS, RemoteEngine
 
 LONG = replace(SHORT, max_new_tokens=300)
 PAUSE = 0.15  # seconds that each token takes where work has to be under way
@@ -244,6 +244,7 @@ def test_pages_share_the_models_and_replicas_agree(
 def test_a_page_without_models_loads_no_torch(path: Path, clip_sound: Path) -> None:
     page = """
 import sys
+from prometheus_client import REGISTRY
 from soundclip_demo.events import Setting
 from soundclip_demo.remote import RemoteEngine
 from soundclip_demo.results import analyze, comparison
@@ -251,7 +252,9 @@ from soundclip_demo.ui import build
 
 engine = RemoteEngine(sys.argv[1])
 build(engine)
+STAGES = ("decode", "encode", "search", "caption")
 assert analyze(engine, sys.argv[2], Setting(max_new_tokens=2))["missing"] == []
+assert all(REGISTRY.get_sample_value("soundclip_stage_seconds_count", {"stage": stage}) == 1 for stage in STAGES)
 assert comparison(engine, sys.argv[2])["rows"]
 print(*(name for name in sys.modules if "." not in name))
 """
@@ -333,7 +336,7 @@ def test_a_process_that_is_killed_costs_a_sentence_until_it_is_back(
 
 
 def test_the_page_says_that_the_engine_is_gone_and_goes_on_when_it_is_back(
-    knowing: Engine, clip_sound: Path, tmp_path: Path
+    knowing: Engine, engine: Engine, clip_sound: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("gradio")
     from soundclip_demo.ui.choosing import Chosen
@@ -356,6 +359,8 @@ def test_the_page_says_that_the_engine_is_gone_and_goes_on_when_it_is_back(
     with answering(knowing, tmp_path / "socket"):
         assert shown()["raw"]["cards"] == cards
         assert GONE[0] not in page.state("whisper", [], 100)[0]
+    with answering(engine, tmp_path / "socket"):  # which has other checkpoints
+        assert OTHERS in page.state("whisper", [], 100)[0]
 
 
 def test_nobody_there(tmp_path: Path) -> None:
