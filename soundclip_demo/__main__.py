@@ -6,6 +6,7 @@
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
+    python -m soundclip_demo gallery index GALLERY [--engine lancedb]
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
     python -m soundclip_demo serve --socket PATH
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import indexes
 from .config import Config, config_of, limit_threads
 from .encoders import ENCODERS, statuses
 from .errors import UserError
@@ -114,10 +116,8 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _gallery_index(args: argparse.Namespace) -> None:
-    from .search_large import build
-
     limit_threads()
-    build(args.folder)
+    indexes.build(args.folder, args.engine)
     print(json.dumps({"gallery": str(args.folder)}))
 
 
@@ -229,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(run=_gallery_build)
     index = gallery.add_parser("index", help="make search quick in a gallery of many clips")
     index.add_argument("folder", type=Path, help="the gallery")
+    index.add_argument("--engine", choices=list(indexes.ENGINES), default="faiss", help="what searches it")
     index.set_defaults(run=_gallery_index)
 
     listing = verbs.add_parser("encoders", parents=[suite], help="every encoder in both suites: ready or why not")

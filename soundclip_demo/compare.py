@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from .audio import Sound
 from .encoders import EncoderStatus
-from .errors import UserError
+from .errors import UserError, note
 from .events import Hit, Matches, Missing, Setting, Timing
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _row(engine: "AnyEngine", status: EncoderStatus, mode: str, window: Sound, f
                     ms = dict(event.ms)
     except UserError:
         raise
-    except Exception:  # one broken encoder does not cost the others their rows
-        log.exception("comparing %s failed", status.name)
+    except Exception as error:  # one broken encoder does not cost the others their rows
+        note(log, f"comparing {status.name}", error)
         return Row(status.name, status.title, mode, reason=f"{status.title} failed on this sound.")
     measured = ms.pop("encode")
     encode_ms = first.encode_ms if first and first.hit else measured

@@ -31,7 +31,7 @@ from .events import (
     Truth,
     WordsFound,
 )
-from .parts import NotReady, Parts
+from .parts import NotReady, Parts, enough_memory
 from .pictures import Picture, Pictures
 from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
@@ -118,16 +118,16 @@ class Engine(AnyEngine):
     ) -> Iterator[Event]:
         self._check(setting)
         prompt, turns = conversation(history, asked(question))
-        stages = Stages()
+        stages, text = Stages(), ""
         try:
-            visual = self._visual(sound.part(start), setting)
-            captioner = self.parts.captioner(setting.protocol)
+            with enough_memory("The caption model"):
+                visual = self._visual(sound.part(start), setting)
+                captioner = self.parts.captioner(setting.protocol)
+                for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
+                    yield AnswerPart(text)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
-        text = ""
-        for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
-            yield AnswerPart(text)
         yield AnswerPart(text, done=True)
         yield stages.told()
 
@@ -138,8 +138,9 @@ class Engine(AnyEngine):
         window, stages = sound.part(start), Stages()
         yield sound.heard(start)
         try:
-            token = self._token(window, setting, stages)
-            matches, placed = self._find(token, setting, truth, stages)
+            with enough_memory("The search"):
+                token = self._token(window, setting, stages)
+                matches, placed = self._find(token, setting, truth, stages)
         except NotReady as missing:
             yield Missing("search", str(missing))
             yield stages.told()
@@ -185,16 +186,17 @@ class Engine(AnyEngine):
 
     def _caption(self, window: Sound, setting: Setting, stages: Stages) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
+        text = ""
         try:
-            captioner = self.parts.captioner(setting.protocol)
-            visual = self._visual(window, setting)
+            with enough_memory("The caption model"):
+                captioner = self.parts.captioner(setting.protocol)
+                visual = self._visual(window, setting)
+                writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
+                for text in stages.growing(writing, "caption"):
+                    yield CaptionPart(text)
         except NotReady as missing:
             yield Missing("captioner", str(missing))
             return
-        text = ""
-        writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
-        for text in stages.growing(writing, "caption"):
-            yield CaptionPart(text)
         yield CaptionPart(text, done=True)
 
     def _visual(self, window: Sound, setting: Setting) -> "Tensor":

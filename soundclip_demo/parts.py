@@ -7,14 +7,14 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import adapter, encoders, weights
+from . import adapter, encoders, tradeoff, weights
 from .config import Config
-from .errors import UserError
+from .errors import UserError, lacks
 from .suites import SUITES, llava_folder, protocols
 
 if TYPE_CHECKING:
@@ -37,6 +37,22 @@ class NotReady(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+@contextmanager
+def enough_memory(title: str) -> Iterator[None]:
+    """Where memory runs out while a part works, that is one sentence; the next request may do better.
+
+    Raises:
+        NotReady: instead of what was raised for want of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NotReady) or lacks(error) != "memory":
+            raise
+        log.warning("%s ran out of memory", title)
+        raise NotReady(f"{title} ran out of memory. Please try again in a moment.") from None
 
 
 @dataclass
@@ -88,12 +104,19 @@ class Parts:
 
     def captioner(self, protocol: str | None = None) -> "Captioner":
         """The one of a protocol; None takes the tuned one where there is one."""
-        frozen = self._once(
-            "captioner", "The caption model", lambda: self._suite.captioner(self._fetch, self._config, self.tower())
-        )
+        results = self._config.results / f"{self._config.suite}.json"
+
+        def load() -> "Captioner":
+            loaded = self._suite.captioner(self._fetch, self._config, self.tower())
+            return loaded.guessing(tradeoff.captions(results, "frozen"))
+
+        frozen = self._once("captioner", "The caption model", load)
         if (protocol or protocols(self._config)[-1]) == "frozen":
             return frozen
-        tune = partial(adapter.tuned, frozen, llava_folder(self._config))
+
+        def tune() -> "Captioner":
+            return adapter.tuned(frozen, llava_folder(self._config)).guessing(tradeoff.captions(results, "tuned"))
+
         return self._once("adapter", "The caption model's adapter", tune)
 
     def word_space(self, name: str, meets: str, gallery: "Gallery") -> "WordSpace":
@@ -108,7 +131,7 @@ class Parts:
 
     def index(self, gallery: "Gallery") -> "Index":
         def load() -> "Index":
-            from .search_large import index_of
+            from .indexes import index_of
 
             return index_of(gallery.folder, gallery.tokens)
 
@@ -186,6 +209,8 @@ def _reason(error: Exception) -> str:
     """Why a part did not load, in words that show no path of the server."""
     if isinstance(error, (weights.WeightsError, NotReady, UserError)):
         return str(error)
+    if lack := lacks(error):
+        return {"memory": "there is not enough memory for it", "disk": "the disk is full"}[lack]
     if isinstance(error, FileNotFoundError):
         return "one of its files is missing"
     return f"its files are damaged or do not fit ({type(error).__name__})"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .audio import Sound
-from .errors import UserError
+from .errors import UserError, note
 from .events import CaptionPart, Event, Matches, Missing, Setting, Timing
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Rehearsal:
                 self._rehearse(self.engine.load_sound(path), setting)
             except UserError as problem:
                 log.warning("a step could not be rehearsed: %s", problem)
-            except Exception:  # one broken scene must not leave the others unrehearsed
-                log.exception("a step could not be rehearsed")
+            except Exception as error:  # one broken scene must not leave the others unrehearsed
+                note(log, "rehearsing a step", error)
             self.done += setting.caption
 
     def _rehearse(self, sound: Sound, setting: Setting) -> None:

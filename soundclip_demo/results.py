@@ -1,7 +1,9 @@
 """One analysis or comparison as plain data: what the command line prints and the public API returns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,28 +77,39 @@ class Result:
         }
 
 
-def gather(engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None) -> Result:
+Wanted = Callable[[], bool]  # whether what is under way still is
+
+
+def gather(
+    engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
+) -> Result:
     """Runs one sound through the engine.
 
     Args:
         start: of the 3-second window, in seconds; None takes the loudest.
+        wanted: asked after each event; once it says no, the rest is left out.
 
     Raises:
         UserError: the sound or the setting cannot be used.
     """
     result = Result(setting)
     # The sound is decoded inside the timed part: its time is the visitor's time as well.
-    for event in engine.run_file(path, setting, start):
-        result.add(event)
+    with closing(engine.run_file(path, setting, start)) as events:  # closing is what really ends generation
+        for event in takewhile(lambda _: wanted(), events):
+            result.add(event)
     return result
 
 
-def analyze(engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None) -> dict[str, Any]:
+def analyze(
+    engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
+) -> dict[str, Any]:
     """The same as plain data, see `Result.plain`."""
-    return gather(engine, path, setting, start).plain(engine.config.suite)
+    return gather(engine, path, setting, start, wanted).plain(engine.config.suite)
 
 
-def answered(engine: "AnyEngine", path: str | Path, setting: Setting, question: str) -> dict[str, Any]:
+def answered(
+    engine: "AnyEngine", path: str | Path, setting: Setting, question: str, wanted: Wanted = lambda: True
+) -> dict[str, Any]:
     """Has a sound captioned, and then a question about it answered, as the page does.
 
     Returns:
@@ -106,16 +119,17 @@ def answered(engine: "AnyEngine", path: str | Path, setting: Setting, question: 
         UserError: the sound, the setting or the question cannot be used.
     """
     asked(question)  # before the caption is written
-    result = analyze(engine, path, setting) | {"question": question, "answer": None}
+    result = analyze(engine, path, setting, wanted=wanted) | {"question": question, "answer": None}
     history = [Exchange(setting.prompt, result["caption"])] if result["caption"] else []
-    for event in engine.ask(engine.load_sound(path), setting, question, history):
-        match event:
-            case AnswerPart(text=text):
-                result["answer"] = text
-            case Missing(message=message) if message not in result["missing"]:
-                result["missing"].append(message)
-            case Timing(ms=ms):
-                result["ms"] |= {stage: ms[stage] for stage in ("answer_first_token", "answer")}
+    with closing(engine.ask(engine.load_sound(path), setting, question, history)) as events:
+        for event in takewhile(lambda _: wanted(), events):
+            match event:
+                case AnswerPart(text=text):
+                    result["answer"] = text
+                case Missing(message=message) if message not in result["missing"]:
+                    result["missing"].append(message)
+                case Timing(ms=ms):
+                    result["ms"] |= {stage: ms[stage] for stage in ("answer_first_token", "answer")}
     return result
 
 

@@ -15,6 +15,7 @@ import httpx
 from filelock import FileLock
 
 from . import convert
+from .errors import lacks
 from .sources import SOURCES, Download
 
 Progress = Callable[[str, int, int], None]  # (part, bytes so far, bytes in all)
@@ -42,15 +43,20 @@ def ensure(part: str, cache: Path, progress: Progress | None = None) -> Path:
     """Gives the folder of `part`, fetching and converting it first where needed.
 
     Raises:
-        WeightsError: no network and not in the cache, or a file whose hash is wrong.
+        WeightsError: no network and not in the cache, a file whose hash is wrong, or no room on the disk.
     """
     target = folder(part, cache)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):
-        if _intact(target):
-            return target
-        shutil.rmtree(target, ignore_errors=True)  # a damaged copy: fetch it again rather than run on it
-        _fetch_and_convert(part, target, cache, progress)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if _intact(target):
+                return target
+            shutil.rmtree(target, ignore_errors=True)  # a damaged copy: fetch it again rather than run on it
+            _fetch_and_convert(part, target, cache, progress)
+    except Exception as error:
+        if isinstance(error, WeightsError) or lacks(error) != "disk":
+            raise
+        raise WeightsError(f"{SOURCES[part].title} could not be kept: the disk is full.") from error
     return target
 
 
@@ -93,7 +99,8 @@ def _download(part: str, title: str, wanted: Download, downloads: Path, progress
     except LookupError as error:
         raise WeightsError(f"{title} could not be fetched: {error}") from error
     except (httpx.HTTPError, OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"{title} could not be fetched ({type(error).__name__}).") from error
+        reason = ": the disk is full" if lacks(error) == "disk" else f" ({type(error).__name__})"
+        raise WeightsError(f"{title} could not be fetched{reason}.") from error
     if wanted.sha256:
         try:
             _require_hash(partial, wanted.sha256, wanted.title)

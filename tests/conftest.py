@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,28 @@ def engine(workspace: toy.Workspace) -> Engine:
     from soundclip_demo.engine import Engine
 
     return Engine(workspace.config())
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where uploads to `server` lie, alone."""
+    folder = tmp_path_factory.mktemp("uploads")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def server(workspace: toy.Workspace, uploads: Path) -> Iterator[SimpleNamespace]:
+    """The page of a toy engine, served by this process: `url`, `engine` and `blocks`."""
+    from visitor import served
+
+    from soundclip_demo.engine import Engine
+
+    engine = Engine(workspace.config())
+    running = served(engine)
+    yield SimpleNamespace(url=running.url, engine=engine, blocks=running.blocks)
+    running.close()
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,10 @@ def run(args: argparse.Namespace, config: Config) -> dict:
     data = manifest.hash_of(rows.tolist(), said, {name: each.rows.spec for name, each in heard.items()}, checkpoints)
     given = {name: getattr(args, name) for name in SET} | {"seed": SEED}
     with manifest.running(manifest.beside(args.out), given, data, clips=len(rows), features=str(args.features)):
-        results = _measure(args, config, clips, rows, heard, known)
+        measured = args.out.with_name(f"{args.out.stem}.{manifest.hash_of(given, data)}.jsonl")
+        results = _measure(args, config, clips, rows, heard, known, Lines(measured))
         evaluate.save(results, args.out)
+        measured.unlink(missing_ok=True)
     return results
 
 
@@ -57,13 +59,14 @@ def _measure(
     rows: np.ndarray,
     heard: dict[str, Heard],
     known: dict[str, Annotated],
+    done: Lines,
 ) -> dict:
     projectors = {name: each.projector for name, each in heard.items()}
     opened = {name: load(name, config).joint for name in projectors}
     joints = {name: joint() for name, joint in opened.items() if joint}
     held = of_clips(clips, args.features, rows, heard, joints, known)
     if not known:
-        return evaluate.measure(held, projectors)
+        return evaluate.measure(held, projectors, done=done)
     if HEARS not in joints:
         raise ValueError(f"captions are measured with {HEARS}, of which there are no features or no projector")
     scorers = Scorers(
@@ -79,7 +82,7 @@ def _measure(
         for name in protocols(config)
     }
     captions = captioned.Captions(writers, Lines(args.features / "captions.jsonl"))
-    return evaluate.measure(held, projectors, captions, told)
+    return evaluate.measure(held, projectors, captions, told, done)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,18 +1,18 @@
 """The public API: four endpoints. Every other event of the page is private."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from ..audio import glance
 from ..errors import UserError
 from ..events import MODES, TOP_CLIPS, Setting
 from ..questions import asked
-
-if TYPE_CHECKING:
-    from ..any_engine import AnyEngine
+from .handlers import Page, failed
 
 MOST_MATCHES = 50
 
@@ -26,12 +26,39 @@ def verdict(check: Callable[..., Any], *values: Any) -> dict[str, Any]:
     return gr.validate(True, "")
 
 
-def add_api(engine: "AnyEngine") -> None:
+def gone() -> bool:
+    """Whether the caller of the event that runs here has left, which Gradio knows and does not tell."""
+    blocks, number = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = blocks._queue.event_ids_to_events.get(number) if blocks else None
+    return event is not None and not event.alive
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A caller reads one sentence, whatever happens."""
+    try:
+        yield
+    except UserError as problem:
+        raise gr.Error(str(problem), print_exception=False) from None
+    except Exception as error:
+        raise gr.Error(str(failed("the API", error)), print_exception=False) from None
+
+
+def add_api(page: Page) -> None:
     """Adds the endpoints to the Blocks being built.
 
     Hidden components type the arguments. `gr.api` would hand over the caller's file path unchecked; a File
     component only takes files that were uploaded.
     """
+    engine = page.engine
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        """Waits in the line of all captions, or until the caller has gone."""
+        with page.line.join() as place:
+            for _ in place.waits(lambda: not gone()):
+                pass
+            yield
 
     def check_sound(sound: str | None) -> None:
         """Refuses what need not be decoded to be refused."""
@@ -100,13 +127,12 @@ def add_api(engine: "AnyEngine") -> None:
         """
         from ..results import analyze as run
 
-        try:
+        with told():
             check(sound, encoder, mode, blend)
             check_top(top)
             setting = Setting(encoder=encoder, mode=mode, t=float(blend), top=int(top), caption=bool(caption))
-            return run(engine, sound, setting)
-        except UserError as problem:
-            raise gr.Error(str(problem), print_exception=False) from None
+            with turn() if caption else nullcontext():
+                return run(engine, sound, setting, wanted=lambda: not gone())
 
     def ask(
         sound: str | None,
@@ -132,11 +158,11 @@ def add_api(engine: "AnyEngine") -> None:
         """
         from ..results import answered
 
-        try:
+        with told():
             check(sound, encoder, mode, blend)
-            return answered(engine, sound, Setting(encoder, mode, float(blend), protocol=protocol or None), question)
-        except UserError as problem:
-            raise gr.Error(str(problem), print_exception=False) from None
+            setting = Setting(encoder, mode, float(blend), protocol=protocol or None)
+            with turn():
+                return answered(engine, sound, setting, question, wanted=lambda: not gone())
 
     def compare(sound: str | None) -> dict[str, Any]:
         """Lets every encoder of this suite hear the loudest 3 seconds of a sound, raw and projected, without
@@ -149,11 +175,9 @@ def add_api(engine: "AnyEngine") -> None:
         """
         from ..results import comparison
 
-        try:
+        with told():
             check_sound(sound)
             return comparison(engine, sound)
-        except UserError as problem:
-            raise gr.Error(str(problem), print_exception=False) from None
 
     def encoders() -> list[dict[str, Any]]:
         """Lists every encoder of both suites: name, title, suite, ready, and the reason why not."""
@@ -187,9 +211,10 @@ def add_api(engine: "AnyEngine") -> None:
         all_at_once = gr.Button("compare")
         table = gr.JSON(label="encoders")
         listing = gr.Button("encoders")
-    turn = {"concurrency_id": "describe", "concurrency_limit": 1}
-    button.click(analyze, inputs, result, api_name="analyze", validator=may_analyze, **turn)
-    asking.click(ask, put, answer, api_name="ask", validator=may_ask, **turn)
+    # Two, so that whoever wants no caption need not wait for one. Gradio tells callers their place before that.
+    few = {"concurrency_id": "analyze", "concurrency_limit": 2}
+    button.click(analyze, inputs, result, api_name="analyze", validator=may_analyze, **few)
+    asking.click(ask, put, answer, api_name="ask", validator=may_ask, **few)
     all_at_once.click(
         compare, heard, rows, api_name="compare", validator=may_compare, concurrency_id="compare", concurrency_limit=1
     )

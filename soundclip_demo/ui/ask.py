@@ -9,6 +9,7 @@ import gradio as gr
 
 from ..questions import QUESTION_LENGTH
 from . import texts
+from .line import Wait
 from .turns import SIDES
 
 
@@ -20,6 +21,7 @@ class Item:
         of: whose token was asked, for the visitor.
         setting: what it was asked with; answers of one setting are one conversation.
         state: `waiting`, `writing`, `done`, `stopped`, or `missing`, where `answer` says what is.
+        wait: where it stands while it waits; None before that is known.
     """
 
     turn: int
@@ -28,6 +30,7 @@ class Item:
     question: str
     answer: str = ""
     state: str = "waiting"
+    wait: Wait | None = None
 
     @property
     def busy(self) -> bool:
@@ -67,7 +70,8 @@ def log(items: Sequence[Item], problem: str = "") -> str:
 
 
 def _row(item: Item) -> str:
-    notes = {"waiting": texts.ASK_WAITING, "stopped": texts.ASK_STOPPED}
+    place = (item.wait.number, item.wait.seconds) if item.wait else ()
+    notes = {"waiting": texts.waiting(texts.CAPTION_WAITING, *place), "stopped": texts.ASK_STOPPED}
     note = notes.get(item.state, "" if item.answer or item.busy else texts.ASK_NOTHING)
     quiet = f' <span class="quiet">{escape(note)}</span>' if note else ""
     cursor = '<span class="cursor" aria-hidden="true"></span>' if item.state == "writing" else ""

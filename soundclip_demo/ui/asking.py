@@ -1,13 +1,13 @@
 """What happens when a visitor asks about the sound. Their `Item`s travel in a `gr.State`.
 
-The order: `open` gives a question its turn -> `Question` -> `answer` (slow, in the queue of all captions, behind those
+The order: `open` gives a question its turn -> `Question` -> `answer` (slow, in the line of all captions, behind those
 of the same visitor). `reset` empties the log for another sound or window.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,10 +21,10 @@ from .ask import Item
 from .ask import log as drawn
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, session
+from .handlers import Page, failed, session, steady
+from .line import Wait
 from .turns import ASK, SIDES
 
-log = logging.getLogger(__name__)
 MOST_ITEMS = 20  # older ones leave the page
 
 
@@ -58,20 +58,17 @@ class Asking:
         items: list[Item] | None,
         raw: Ticket | None,
         projected: Ticket | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
         request: gr.Request,
+        *choices: Any,
     ) -> list[Any]:
-        """[question, items, answers, field]: opens a turn for a question; a problem leaves the field as it is."""
+        """[question, items, answers, field]: opens a turn for a question; a problem leaves the field as it is. The
+        `choices` are those of `Describing.setting`."""
         earlier = items or []
         ticket = dict(zip(SIDES, (raw, projected), strict=True)).get(which)
         try:
             if ticket is None:
                 raise UserError(texts.ASK_NO_SOUND)
-            setting = self.describing.setting(ticket, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(ticket, *choices)
             put = asked(text or "")
         except UserError as problem:
             return [gr.skip(), gr.skip(), drawn(earlier, str(problem)), gr.skip()]
@@ -82,33 +79,46 @@ class Asking:
         return [Question(item, items, ticket, setting), items, drawn(items), ""]
 
     def stop(self, items: list[Item] | None, request: gr.Request) -> str:
-        """Ends the answer at its next word; one still in the queue is over at once."""
+        """Ends the answer at its next word; one still in line is over at once."""
         self._end(items, request)
         return drawn(items or ())
 
+    @steady
     def answer(self, question: Question | None, request: gr.Request) -> Iterator[str]:
         """Yields the log after each word."""
         if question is None:
             return
         item, visitor = question.item, session(request)
         try:
-            if self.page.turns.wanted(visitor, item.turn):
-                item.state = "writing"
-                yield drawn(question.items)
-                for part in self._parts(question, visitor):
-                    item.answer = part.message if isinstance(part, Missing) else part.text
-                    if isinstance(part, Missing):
-                        item.state = "missing"
+            with closing(self._steps(question, visitor)) as steps:
+                for _ in steps:
                     yield drawn(question.items)
             if item.busy:
                 item.state = "done" if self.page.turns.wanted(visitor, item.turn) else "stopped"
         except UserError as problem:
             item.answer, item.state = str(problem), "missing"
-        except Exception:
-            log.exception("answering failed")
-            item.answer, item.state = f"{texts.BROKEN} {texts.BROKEN_HINT}", "missing"
+        except Exception as error:
+            item.answer, item.state = str(failed("answer", error)), "missing"
         if self.page.turns.wanted(visitor, item.turn):  # else the log is another sound's or question's
             yield drawn(question.items)
+
+    def _steps(self, question: Question, visitor: str) -> Iterator[Wait | AnswerPart | Missing]:
+        """Writes into the question's item where it stands in line, then the answer as it grows."""
+        item, wanted = question.item, partial(self.page.turns.wanted, visitor, question.item.turn)
+        if not wanted():
+            return
+        with self.page.line.join() as place:
+            for wait in place.waits(wanted):
+                item.wait = wait
+                yield wait
+            if wanted():
+                item.state = "writing"
+                yield AnswerPart("")
+                for part in self._parts(question, visitor):
+                    item.answer = part.message if isinstance(part, Missing) else part.text
+                    if isinstance(part, Missing):
+                        item.state = "missing"
+                    yield part
 
     def _parts(self, question: Question, visitor: str) -> Iterator[AnswerPart | Missing]:
         ticket, setting = question.ticket, question.setting

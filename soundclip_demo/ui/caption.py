@@ -6,6 +6,7 @@ from html import escape
 from ..errors import UserError
 from ..events import Setting, Timing
 from . import texts
+from .line import Wait
 
 
 def panel(
@@ -45,9 +46,10 @@ def marked(text: str, places: Sequence[tuple[int, int]]) -> str:
     return "".join(parts) + escape(text[done:])
 
 
-def waiting() -> str:
-    """Another caption comes first."""
-    return _frame(_quiet(texts.CAPTION_WAITING), busy=True)
+def waiting(wait: Wait | None = None) -> str:
+    """Others come first; None before it is known how many."""
+    place = (wait.number, wait.seconds) if wait else ()
+    return _frame(_quiet(texts.waiting(texts.CAPTION_WAITING, *place)), busy=True)
 
 
 def empty() -> str:

@@ -13,7 +13,7 @@ import gradio as gr
 from ..errors import UserError
 from ..events import Truth
 from . import caption, texts
-from .handlers import KEEP, Page
+from .handlers import KEEP, Page, failed
 
 NAME_LENGTH = 60
 
@@ -78,5 +78,7 @@ class Choosing:
             self.page.engine.load_sound(path)
         except UserError as problem:
             return [gr.skip(), caption.error(problem)]
+        except Exception as error:
+            return [gr.skip(), caption.error(failed("choose", error))]
         decode = round((time.perf_counter() - began) * 1000, 1)
         return [Chosen(path, name[:NAME_LENGTH], decode, self.page.serial(), None, *about), gr.skip()]

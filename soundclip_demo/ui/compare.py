@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -10,13 +9,13 @@ import gradio as gr
 from ..compare import Row
 from ..events import Hit
 from . import texts
+from .line import Wait
 from .media import address
+from .scripted import scripted
 
 if TYPE_CHECKING:
     from ..gallery import Gallery
     from .choosing import Chosen
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Said:
     turn: int
     text: str = ""
     busy: bool = True
+    wait: Wait | None = None
     stopped: bool = False
     problem: str = ""
 
@@ -73,12 +73,7 @@ def row_id(row: Row) -> str:
 
 def compare_panel() -> gr.HTML:
     """Triggers `compare` and `halt`, and with `row` of a row `describe`, `hush` and `adopt`."""
-    return gr.HTML(
-        value=ready(None),
-        js_on_load=(HERE / "compare.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_id="compare",
-    )
+    return scripted("compare.js", value=ready(None), elem_id="compare")
 
 
 def ready(name: str | None) -> str:
@@ -176,7 +171,8 @@ def words(said: Said | None) -> str:
     if said.problem:
         return f'<span class="small">{escape(said.problem)}</span>'
     if said.busy and not said.text:
-        return f'<span class="small">{escape(texts.ROW_WAITING)}</span>'
+        place = (said.wait.number, said.wait.seconds) if said.wait else ()
+        return f'<span class="small">{escape(texts.waiting(texts.ROW_WAITING, *place))}</span>'
     cursor = '<span class="cursor" aria-hidden="true"></span>' if said.busy else ""
     end = f' <span class="small">{escape(texts.CAPTION_STOPPED)}</span>' if said.stopped else ""
     nothing = "" if said.text or said.stopped else f'<span class="small">{escape(texts.CAPTION_NOTHING)}</span>'

@@ -2,10 +2,9 @@
 only ever names a row of it.
 
 The order: `fill` gives the table its rows one by one. `ask` opens a turn for one row -> `Asked` -> `write` (that
-row's caption, slow, in the queue of all captions). `reset` empties the table for another sound or window.
+row's caption, slow, in the line of all captions). `reset` empties the table for another sound or window.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,15 +15,13 @@ import gradio as gr
 from ..compare import Row, contenders
 from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting
-from . import texts
 from .choosing import Chosen
 from .compare import Comparison, Said, panel, ready, row_id
 from .describing import Describing
 from .finding import Ticket
-from .handlers import Page, session
+from .handlers import Page, failed, session, steady
+from .line import Wait
 from .turns import ROW
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class Comparing:
             comparison.hush()
         return [None, ready(chosen.name if chosen else None)]
 
+    @steady
     def fill(self, chosen: Chosen | None) -> Iterator[list[Any]]:
         """Yields [comparison, table] at the start and after each row."""
         if chosen is None:
@@ -67,9 +65,8 @@ class Comparing:
                     yield [gr.skip(), self._draw(comparison)]
         except UserError as problem:
             comparison.problem = str(problem)
-        except Exception:
-            log.exception("compare failed")
-            comparison.problem = f"{texts.BROKEN} {texts.BROKEN_HINT}"
+        except Exception as error:
+            comparison.problem = str(failed("compare", error))
         comparison.end("done")
         yield [gr.skip(), self._draw(comparison)]
 
@@ -104,22 +101,14 @@ class Comparing:
         comparison.hush()
         return self._draw(comparison)
 
-    def write(
-        self,
-        asked: Asked | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
-        request: gr.Request,
-    ) -> Iterator[str]:
-        """Yields the table after each word of the row's caption."""
+    @steady
+    def write(self, asked: Asked | None, request: gr.Request, *choices: Any) -> Iterator[str]:
+        """Yields the table after each word of the row's caption; the `choices` are those of `Describing.setting`."""
         if asked is None:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.describing.setting(asked.ticket, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(asked.ticket, *choices)
             with closing(self.describing.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):
@@ -128,9 +117,8 @@ class Comparing:
             problem = ""
         except UserError as error:
             problem = str(error)
-        except Exception:
-            log.exception("describe failed")
-            problem = f"{texts.BROKEN} {texts.BROKEN_HINT}"
+        except Exception as error:
+            problem = str(failed("describe", error))
         said = comparison.said[asked.row]
         if said.turn == asked.ticket.turn and said.busy:  # else Stop or the next request has said how it ended
             comparison.said[asked.row] = replace(said, busy=False, stopped=not problem, problem=problem)
@@ -142,8 +130,10 @@ class Comparing:
         if said.turn != asked.ticket.turn or not said.busy:
             return False
         match part:
+            case Wait():
+                said = replace(said, wait=part)
             case CaptionPart(text=text, done=done):
-                said = replace(said, text=text, busy=not done)
+                said = replace(said, text=text, busy=not done, wait=None)
             case Missing(message=message):
                 said = replace(said, busy=False, problem=message)
         asked.comparison.said[asked.row] = said

@@ -1,6 +1,5 @@
 """Matches and place of a sound, raw beside projected: what happens on each new sound, window or setting."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,17 +9,16 @@ import gradio as gr
 from ..errors import UserError
 from ..events import Heard, Matches, Missing, Setting, Timing
 from ..results import Result
-from . import caption, matches, texts
+from . import caption, given, matches, texts
 from .choosing import Chosen
-from .handlers import Page, lasting, session
+from .handlers import Page, failed, lasting, session, steady
 from .map import stars
 from .media import address
-from .turns import SIDES
+from .turns import FIND, SIDES
 
 if TYPE_CHECKING:
     from ..audio import Sound
 
-log = logging.getLogger(__name__)
 OUTPUTS = (
     "wave",
     "status",
@@ -48,8 +46,12 @@ class Ticket:
 
 
 def beside(encoder: str, share: float) -> tuple[Setting, Setting]:
-    """The settings of both columns; `share` of the right one's token is projected, in [0, 1]."""
-    share = round(float(share), 2)
+    """The settings of both columns; `share` of the right one's token is projected, in [0, 1].
+
+    Raises:
+        UserError: it is no such share.
+    """
+    share = round(given.share(share), 2)
     other = {"mode": "projected"} if share == 1 else {"mode": "blend", "t": share}
     return Setting(encoder, "raw", caption=False), Setting(encoder, **other, caption=False)
 
@@ -60,6 +62,7 @@ class Finding:
     def __init__(self, page: Page) -> None:
         self.page = page
 
+    @steady
     def find(
         self,
         chosen: Chosen | None,
@@ -70,19 +73,25 @@ class Finding:
         request: gr.Request,
     ) -> Iterator[list[Any]]:
         """Yields the outputs named in `show`. A column whose sound and setting are as before is left alone, and a
-        problem leaves earlier results as they are."""
-        yield from lasting(self._find(chosen, encoder, share, dict(zip(SIDES, (raw, projected), strict=True)), request))
+        problem leaves earlier results as they are. One that a later one has overtaken shows nothing more."""
+        if chosen is None:
+            return
+        visitor = session(request)
+        turn, tickets = self.page.turns.next(visitor, FIND), dict(zip(SIDES, (raw, projected), strict=True))
+        for step in lasting(self._find(chosen, encoder, share, tickets, visitor, turn)):
+            if not self.page.turns.wanted(visitor, turn):
+                return
+            yield step
 
     def _find(
         self,
-        chosen: Chosen | None,
+        chosen: Chosen,
         encoder: str | None,
         share: float,
         tickets: dict[str, Ticket | None],
-        request: gr.Request,
+        visitor: str,
+        turn: int,
     ) -> Iterator[list[Any]]:
-        if chosen is None:
-            return
         if not encoder:
             yield show(problem=caption.error(UserError(texts.NO_ENCODER)))
             return
@@ -91,15 +100,19 @@ class Finding:
             sides = [side for side in SIDES if not (tickets[side] and tickets[side].same(chosen, settings[side]))]
             if sides == list(SIDES):
                 yield show(status=texts.listening(self.page.title(encoder)))
-            yield from self._found(chosen, {side: settings[side] for side in sides}, tickets, request)
+            yield from self._found(chosen, {side: settings[side] for side in sides}, tickets, visitor, turn)
         except UserError as problem:
             yield show(problem=caption.error(problem), status="")
-        except Exception:
-            log.exception("find failed")
-            yield show(problem=caption.error(UserError(texts.BROKEN, texts.BROKEN_HINT)), status="")
+        except Exception as error:
+            yield show(problem=caption.error(failed("find", error)), status="")
 
     def _found(
-        self, chosen: Chosen, settings: dict[str, Setting], tickets: dict[str, Ticket | None], request: gr.Request
+        self,
+        chosen: Chosen,
+        settings: dict[str, Setting],
+        tickets: dict[str, Ticket | None],
+        visitor: str,
+        turn: int,
     ) -> Iterator[list[Any]]:
         """Everything at once, when all of it is known: it takes little longer than the first column alone."""
         sound = self.page.engine.load_sound(chosen.path)
@@ -110,9 +123,11 @@ class Finding:
             if isinstance(event, Missing) and setting.mode == "raw":
                 raise UserError(event.message)  # without the encoder there is neither column
             found[sides[setting]][type(event)] = event
+        if not self.page.turns.wanted(visitor, turn):
+            return  # a new turn of the columns would end that of the captions that are wanted
         shown: dict[str, Any] = {"problem": ""}
         for side, events in found.items():
-            shown |= self._side(side, events, chosen, settings[side], session(request))
+            shown |= self._side(side, events, chosen, settings[side], visitor)
             tickets = tickets | {side: shown[f"{side}_ticket"]}
         if heard := found.get("raw", {}).get(Heard):
             times = {"decode": chosen.decode_ms, "encode": found["raw"][Timing].ms["encode"]}

@@ -7,16 +7,22 @@ nor another's.
 """
 
 import itertools
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..errors import UserError, lacks, note
 from ..events import Setting
 from ..rehearsal import Rehearsal
+from ..suites import SUITES
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
+from .line import Line
 from .tradeoff import read_go
 from .turns import Turns
 
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
 TICK = 2.0  # seconds
 KEEP = [gr.skip(), gr.skip()]
+log = logging.getLogger(__name__)
 
 
 class Page:
@@ -35,7 +42,8 @@ class Page:
         self.rehearsal = Rehearsal(engine)
         self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
         self.examples = examples
-        self.turns = Turns()
+        self.patches = SUITES[engine.config.suite].patches  # of a picture
+        self.turns, self.line = Turns(), Line()
         self._serials = itertools.count()
 
     def serial(self) -> int:
@@ -83,6 +91,29 @@ class Page:
 
 def session(request: gr.Request) -> str:
     return request.session_hash or ""
+
+
+def failed(what: str, error: Exception) -> UserError:
+    """Notes what nobody foresaw, and says to the visitor as much as is known of it."""
+    note(log, what, error)
+    known = {"memory": (texts.NO_MEMORY, texts.NO_MEMORY_HINT), "disk": (texts.DISK_FULL, texts.DISK_FULL_HINT)}
+    return UserError(*known.get(lacks(error), (texts.BROKEN, texts.BROKEN_HINT)))
+
+
+def steady(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The handler with one step at least: Gradio empties the outputs of one that ends without any."""
+
+    @wraps(handler)
+    def steps(*given: Any) -> Iterator[Any]:
+        empty = True
+        with closing(handler(*given)) as running:
+            for step in running:
+                empty = False
+                yield step
+        if empty:
+            yield gr.skip()
+
+    return steps
 
 
 def lasting(steps: Iterator[list[Any]]) -> Iterator[list[Any]]:

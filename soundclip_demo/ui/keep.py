@@ -3,7 +3,6 @@
 Nothing is written to the server's disk.
 """
 
-import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from ..record import Record
 from . import texts
 from .choosing import Chosen
 from .finding import Ticket
-from .handlers import Page
+from .handlers import Page, failed
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 KINDS = {"json": "application/json", "csv": "text/csv", "html": "text/html"}
 TEMPLATE = """
 <div class="keep"><span class="keep-label"></span>
@@ -29,16 +28,14 @@ TEMPLATE = """
   ><button type="button" class="do" data-plot="png">PNG</button></span>
   <span class="keep-said" role="status" aria-live="polite"></span></div>
 """
-log = logging.getLogger(__name__)
 
 
 def keep_buttons() -> gr.HTML:
     """`value` is what `Keeping.save` gives; triggers `save` with `kind` and `sound`."""
-    return gr.HTML(
+    return scripted(
+        "keep.js",
         value=None,
         html_template=TEMPLATE,
-        js_on_load=(HERE / "keep.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="keep",
         words={
             "label": texts.KEEP,
@@ -70,9 +67,8 @@ class Keeping:
             text = self._text(kept, kind, chosen, getattr(event, "sound", False) is True)
         except UserError as problem:
             return {"serial": self.page.serial(), "said": str(problem)}
-        except Exception:
-            log.exception("keeping failed")
-            return {"serial": self.page.serial(), "said": f"{texts.BROKEN} {texts.BROKEN_HINT}"}
+        except Exception as error:
+            return {"serial": self.page.serial(), "said": str(failed("keep", error))}
         name = f"soundclip-{plain(chosen.name)}.{kind}"
         said = texts.kept(name)
         return {"serial": self.page.serial(), "name": name, "type": KINDS[kind], "text": text, "said": said}

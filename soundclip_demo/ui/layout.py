@@ -1,5 +1,6 @@
-"""The page: the sound, the setting, both columns, the map and what was measured, from top to bottom."""
+"""The page: the sound, the setting, then both columns with what was measured and the map beside them."""
 
+import os
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from .compare import compare_panel
 from .examples import example_buttons, read_examples
 from .finding import beside
 from .handlers import Page
+from .intake import tidy_uploads
 from .keep import keep_buttons
 from .link import link_button
 from .look import look_panel
@@ -34,6 +36,7 @@ from .wiring import QUICK, wire
 if TYPE_CHECKING:
     from ..any_engine import AnyEngine
 
+MOST_WAITING = 60  # events of all visitors; most take a tenth of a second, and captions have a line of their own
 USUAL_K = 8  # as many patches as the compact LLaVA saw in training
 # The suffixes are for systems that do not count them as sound or video; decoding decides what a file is.
 SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
@@ -53,6 +56,9 @@ def build(engine: "AnyEngine", order: Path | None = None) -> gr.Blocks:
     # Served straight from disk: the gallery's media, sounds to choose from and one file of Plotly.
     sounds = [*(row.path for row in page.examples.values()), *(step.path for step in talk.steps)]
     fetch_nothing()
+    tidy_uploads()
+    # Else Gradio sums up the last 10,000 events after each one, for a dashboard that is off.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     gr.set_static_paths([engine.gallery.folder, *sounds, plotly_script()])
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
@@ -66,21 +72,21 @@ def build(engine: "AnyEngine", order: Path | None = None) -> gr.Blocks:
         }
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="seen"):
-                parts["sides"], parts["captions"] = columns(), caption_row()
+                parts["sides"], parts["captions"] = columns(), caption_row() | look_inputs(engine)
+                parts["ask"] = ask_row(engine.config.suite)
+                parts["table"] = compare_panel()
+            with gr.Column(elem_id="aside"):
                 parts["atlas"] = atlas_map(engine.gallery, engine.search_words if engine.knows_words() else None)
-            if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
-                parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
-        parts["captions"] |= look_inputs(engine)
-        parts["ask"] = ask_row(engine.config.suite)
-        parts["table"] = compare_panel()
+                if measured := tradeoff.read(engine.config.results / f"{engine.config.suite}.json"):
+                    parts["measured"] = tradeoff_panel(measured, published.read(), engine.config.suite)
         parts["keep"] = keep_row(page, talk)
         parts["card"] = clip_card(engine.gallery)
         gr.HTML(about(engine), apply_default_css=False, elem_id="about")
-        add_api(engine)  # first, so that no event of the page takes one of its names
+        add_api(page)  # first, so that no event of the page takes one of its names
         wire(blocks, page, parts, talk)
     if talk.steps:
         rehearse(page, talk)
-    return blocks.queue(max_size=20, default_concurrency_limit=2)
+    return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=2)
 
 
 def sound_inputs(page: Page) -> dict[str, Any]:

@@ -64,6 +64,7 @@ const DEEDS = {
   in: () => zoom(0.65),
   out: () => zoom(1 / 0.65),
   all: () => view((_, name) => span(name === 'xaxis' ? xs : ys)),
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : find('.map').requestFullscreen?.()),
   svg: saveSvg,
   png: savePng,
 };
@@ -115,7 +116,7 @@ async function start() {
 
 // The wheel scrolls the page; with Ctrl, or a pinch on a trackpad, it zooms the map.
 plot.addEventListener('wheel', (event) => event.ctrlKey || event.metaKey || event.stopPropagation(), { capture: true });
-find('.map-tools').addEventListener('click', (event) => ready && DEEDS[event.target.dataset.do]?.());
+element.addEventListener('click', (event) => ready && DEEDS[event.target.dataset.do]?.());
 box.addEventListener('keydown', (event) => {
   if (event.target !== box || !ready || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
   event.preventDefault();

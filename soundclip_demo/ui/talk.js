@@ -125,13 +125,28 @@ function compare() {
   if (shown && run && !document.querySelector('#compare tr[data-row]')) run.click();
 }
 
+// In place of map and measurements, so that the captions stay in sight while the patches change.
+function looking() {
+  const shown = document.body.classList.toggle('looking');
+  const closed = document.querySelector('#looking > .label-wrap:not(.open)');
+  if (shown && closed) closed.click();
+}
+
+function patches(by) {
+  const marks = [...document.querySelectorAll('#look .look-marks button')];
+  const at = marks.findIndex((mark) => mark.getAttribute('aria-pressed') === 'true');
+  if (document.body.classList.contains('looking')) marks[steady(at + by, marks.length)]?.click();
+}
+
 function full() {
   if (document.fullscreenElement) document.exitFullscreen();
   else document.documentElement.requestFullscreen?.().catch(() => {});
 }
 
 function leave() {
-  if (document.body.classList.contains('comparing')) return document.body.classList.remove('comparing');
+  for (const over of ['comparing', 'looking']) {
+    if (document.body.classList.contains(over)) return document.body.classList.remove(over);
+  }
   if (!notes.hidden) return (notes.hidden = true);
   say('');
 }
@@ -144,6 +159,9 @@ const KEYS = {
   ' ': () => document.querySelector('#wave .wave-play').click(),
   m: mode,
   c: compare,
+  l: looking,
+  '+': () => patches(1),
+  '-': () => patches(-1),
   f: full,
   n: () => (notes.hidden = !notes.hidden),
   N: () => window.open(`${location.pathname}?talk=notes`, 'soundclip-notes', 'popup,width=760,height=560'),
@@ -182,7 +200,7 @@ windows.addEventListener('message', ({ data }) => {
 function enter(name, sound) {
   view = ['talk', 'notes'].includes(name) ? name : '';
   notes.hidden = view !== 'notes';
-  document.body.classList.remove('comparing');
+  document.body.classList.remove('comparing', 'looking');
   requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); // pictures that measure themselves anew
   if (!view) return help.close();
   poll();

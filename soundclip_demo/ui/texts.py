@@ -35,6 +35,7 @@ MODES = {
     "blend": "blend",
 }
 SHARE = "Right column: raw (0) to projected (1)"
+NO_SHARE = "The blend must lie between 0 (raw) and 1 (projected)."
 SIDES = {
     "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
     "projected": ("Projected", "Moved into picture space by a trained projector."),
@@ -56,7 +57,7 @@ PAPER_PROMPT = "Use the paper's prompt"
 
 CAPTION = "Caption"
 CAPTION_EMPTY = "What a LLaVA writes of this token will stand here."
-CAPTION_WAITING = "Waiting for the caption model…"
+CAPTION_WAITING = "Waiting for the caption model"
 CAPTION_READING = "Reading the sound token…"
 CAPTION_STOPPED = "Stopped."
 CAPTION_NOTHING = "The model wrote nothing for this token."
@@ -116,7 +117,6 @@ ASK_WHICH = "Whose token answers"
 ASK_SIDES = {"raw": "left column (raw)", "projected": "right column"}
 ASK_LOG = "Questions and answers"
 ASK_NO_SOUND = "Give a sound first; then you can ask about it."
-ASK_WAITING = "Waiting for the caption model…"
 ASK_STOPPED = "Stopped."
 ASK_NOTHING = "The model answered nothing."
 ASK_NOTE = {
@@ -150,7 +150,7 @@ ADOPT = "Show {encoder} {mode} on the page"
 DESCRIBE = "Describe"
 DESCRIBE_ROW = "Describe what {encoder} {mode} hears"
 STOP_ROW = "Stop describing what {encoder} {mode} hears"
-ROW_WAITING = "Waiting…"
+ROW_WAITING = "Waiting"
 
 MEASURED = "What was measured"
 FOUND_BY = {
@@ -181,6 +181,7 @@ TRADEOFF_KEY = {
     "current": "your setting",
     "native": "native: found in the encoder's own space, no caption",
 }
+MEASURED_MORE = "What else it shows, and beside the paper"
 MEASURED_TABLE = "All numbers as a table"
 MEASURED_ALL = "All {n} recordings"
 MEASURED_SWEEP = "The recordings in the picture: found on {found}, captions of {told}"
@@ -224,19 +225,20 @@ WITHDRAWN = "The authors have since withdrawn:"
 
 CARD_ABOUT = "About this clip"
 MAP_WORDS = {
-    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound. Hover to look, click to "
-    "hear.",
+    "note": "Each dot is a clip; clips that lie together share a colour. Stars are your sound.",
+    "hint": "Hover to look, click to hear.",
     "keys": "Map. Arrow keys move it, plus and minus zoom, 0 shows all of it. The clips are also a list below.",
     "tools": "Map tools",
     "in": "Zoom in",
     "out": "Zoom out",
     "all": "Show the whole map",
+    "full": "The map on the full screen",
     "svg": "Save the map as SVG",
     "png": "Save the map as PNG",
     "filter": "Category",
-    "filter_hint": "all categories",
+    "filter_hint": "category",
     "words": "Words",
-    "words_hint": "e.g. a barking puppy",
+    "words_hint": "words, e.g. a barking puppy",
     "find": "Find",
     "clear_words": "Clear",
     "player": "Clip",
@@ -321,6 +323,7 @@ TALK = {
         (["m"], "right column: projected, half, raw"),
         (["space"], "play the sound, or pause"),
         (["c"], "compare all encoders, and back"),
+        (["l"], "what the model looks at, and back; + and − change the patches"),
         (["n"], "notes in the corner"),
         (["shift", "n"], "notes in a second window"),
         (["f"], "full screen"),
@@ -340,9 +343,16 @@ LINK_TITLE = "This address"
 LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is shown instead."
 
 BANNER_LOADING = "Please note:"
+LINE_FULL = "Too many captions are waited for just now."
 NO_ADDRESSES = "Addresses are not fetched here: please upload the file itself."
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
+NO_MEMORY = "The demo ran out of memory."
+NO_MEMORY_HINT = "Please try again in a moment; a shorter sound needs less."
+DISK_FULL = "The demo's disk is full just now."
+DISK_FULL_HINT = "Please try again later, or take an example or a clip, which need no room."
+MANY_FILES = "Many files are coming in just now. Please try again in a minute."
+SLOW_FILE = "This file took too long to come in. Please try again, or with a smaller one."
 UNAVAILABLE = "Encoders not available here"
 
 STAGES = {
@@ -414,13 +424,19 @@ def changes(what: str, signs: list[int]) -> str:
     return f"{what[0].upper()}{what[1:]}: projecting {listed(counted)} of {encoders(len(signs))}."
 
 
-def outcome(protocol: str, pairs: list[tuple[int, int]]) -> str:
+def outcomes(said: dict[str, list[str]]) -> str:
+    """Each outcome with the LLaVAs it holds for."""
+    who = {outcome: joined([f"the {protocol}" for protocol in protocols]) for outcome, protocols in said.items()}
+    return " ".join(f"With {named} LLaVA, {outcome}." for outcome, named in who.items())
+
+
+def outcome(pairs: list[tuple[int, int]]) -> str:
     """What projecting does to finding and to captions at once, over the encoders; signs as in `changes`."""
     finds = {1: "finds more", -1: "finds less", 0: "finds the same within the noise"}
     describes = {1: "describes better", -1: "describes worse", 0: "describes the same within the noise"}
     common = sorted(dict.fromkeys(pairs), key=pairs.count, reverse=True)
     counted = {f"{finds[found]} and {describes[told]} for": pairs.count((found, told)) for found, told in common}
-    return f"With the {protocol} LLaVA, projecting {listed(counted)} of {encoders(len(pairs))}."
+    return f"projecting {listed(counted)} of {encoders(len(pairs))}"
 
 
 def frontier(protocol: str, settings: list[str], of: int, names: list[str]) -> str:
@@ -484,7 +500,7 @@ def encoders(count: int) -> str:
 
 def map_title(space: str) -> str:
     """`space` is the gallery's, for instance "compact CLIP space (EfficientNet-Lite0)"; what is in brackets goes."""
-    return f"Map of the gallery in {space.partition(' (')[0]}"
+    return f"Gallery in {space.partition(' (')[0]}"
 
 
 def words_found(event: WordsFound) -> str:
@@ -561,6 +577,33 @@ def link_unknown(names: list[str]) -> str:
 
 def kept(name: str) -> str:
     return KEPT.format(name=name)
+
+
+def no_patches(most: int) -> str:
+    return f"Between 1 and {most} patches can be seen beside the sound."
+
+
+def waiting(kind: str, number: int = 0, seconds: int | None = None) -> str:
+    """
+    Args:
+        kind: what is waited for.
+        number: in line; 0 before that is known.
+        seconds: until it is written; None where that is not known.
+    """
+    if not number:
+        return f"{kind}…"
+    return f"{kind}: number {number} in line{f', about {seconds} s' if seconds else ''}."
+
+
+def too_large(most: int) -> str:
+    """`most` in bytes."""
+    return f"More than {most >> 20} MB at once are not taken. Please give a smaller file, or one at a time."
+
+
+def line_full(seconds: int | None) -> str:
+    """The way out, after how many seconds."""
+    when = f"in about {seconds} s" if seconds else "in a minute"
+    return f"Please try again {when}; matches and map do not wait."
 
 
 def looked_at(category: str) -> str:

@@ -1,21 +1,24 @@
 """Colours, fonts and what `launch()` needs. System fonts only: nothing is loaded from elsewhere."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from . import monitor
+from . import line, monitor
+from .intake import Intake
+from .scripted import read
 
 if TYPE_CHECKING:
     from ..any_engine import AnyEngine
 
-HERE = Path(__file__).parent
 SHEETS = (
     "page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff", "card", "sharing",
     "talk",
 )
 STYLES = tuple(f"{name}.css" for name in SHEETS)
+THREADS = line.MOST + 40  # those who wait for a caption, and Gradio's usual number for everything else
+SESSIONS = 300  # a quarter of a megabyte each, which Gradio would keep for 10,000 visitors
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
@@ -87,11 +90,16 @@ def launch_options(engine: "AnyEngine") -> dict[str, Any]:
     """
     return {
         "theme": theme(),
-        "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
+        "css": read(*STYLES),
         "head": HEAD,
         "allowed_paths": [],
-        "app_kwargs": {"routes": monitor.routes(engine)},
+        "app_kwargs": {
+            "routes": monitor.routes(engine),
+            "middleware": [Middleware(Intake, limits=engine.config.limits)],
+        },
         "max_file_size": engine.config.limits.file_bytes,
+        "max_threads": THREADS,
+        "state_session_capacity": SESSIONS,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
         "ssr_mode": False,

@@ -5,7 +5,6 @@ choice.
 """
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,8 +14,8 @@ from ..events import PROTOCOLS
 from ..tradeoff import FOUND, Measured, Point, Tradeoff
 from . import texts
 from .paper import layer, lines
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 PAPERS = "frozen"  # the protocol of the paper, which never let LLaVA hear a sound
 SHARES = ("top1", "top5", "caption", "b3")  # said in percent
 
@@ -29,11 +28,11 @@ def tradeoff_panel(measured: Tradeoff, paper: dict, suite: str) -> gr.HTML:
     Args:
         paper: what `published.read` gives.
     """
-    return gr.HTML(
+    return scripted(
+        "plot.js",
+        "tradeoff.js",
         value=None,
         html_template=template(measured, paper),
-        js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "tradeoff.js")),
-        apply_default_css=False,
         elem_id="measured",
         base=base(measured, paper, suite),
         words=texts.READING,
@@ -62,22 +61,23 @@ def template(measured: Tradeoff, paper: dict) -> str:
         f'<li data-key="{name}"><span class="key" aria-hidden="true"></span>{escape(text)}</li>'
         for name, text in texts.TRADEOFF_KEY.items()
     )
-    choices = (
-        f'<div class="choices">{select("found", texts.CHOOSE_FOUND, found)}{select("told", texts.CHOOSE_TOLD, told)}'
+    protocol = (
         f"<fieldset><legend>{escape(texts.CHOOSE_PROTOCOL)}</legend>"
-        f'<div class="segments">{radios}</div></fieldset></div>'
+        f'<div class="segments">{radios}</div></fieldset>'
     )
     picture = (
-        f'<div class="plot-box" data-plot="measured"></div><p class="reading"></p><ul class="keys">{keys}</ul>'
+        '<div class="plot-box" data-plot="measured"></div><p class="reading"></p>'
+        f'<div class="choices">{select("found", texts.CHOOSE_FOUND, found)}{select("told", texts.CHOOSE_TOLD, told)}'
+        f'</div><ul class="keys">{keys}</ul>'
     )
     return (
-        f'<section class="tradeoff"><div class="panel-head"><h2>{escape(texts.MEASURED)}</h2></div>'
-        f"{choices if protocols else ''}"
+        f'<section class="tradeoff"><div class="panel-head"><h2>{escape(texts.MEASURED)}</h2>'
+        f"{protocol if protocols else ''}</div>"
         '<p class="headline" aria-live="polite"></p>'
         f'<div class="sides"><div class="picture">{picture if protocols else ""}</div>'
-        f'<div class="telling"><ul class="said"></ul>'
-        f'<p class="quiet">{escape(on(measured))}</p>'
-        '<p class="quiet measure"></p></div></div>'
+        f'<div class="telling"><p class="quiet">{escape(texts.measured_on(measured.recordings, measured.gallery))}</p>'
+        f'<details><summary>{escape(texts.MEASURED_MORE)}</summary><ul class="said"></ul>'
+        f'<p class="quiet">{escape(drawn(measured))}</p><p class="quiet measure"></p></details></div></div>'
         f'<details class="numbers"><summary>{escape(texts.MEASURED_TABLE)}</summary>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(texts.MEASURED_TABLE)}"></div></details>'
         f"{layer(paper)}</section>"
@@ -141,12 +141,12 @@ def said(measured: Tradeoff, paper: dict, x: str, y: str, titles: dict[str, str]
     beside = [beside_paper(paper, x, found), beside_paper(paper, y, told.get(PAPERS, {}))]
     if not told:
         return [*filter(None, [texts.changes(texts.FOUND_BY[x], list(found.values())), texts.NO_CAPTIONS, *beside])]
-    outcomes = [
-        texts.outcome(protocol, [(found[name], sign) for name, sign in signs.items()])
-        for protocol, signs in told.items()
-    ]
+    outcomes: dict[str, list[str]] = {}  # what projecting does -> the LLaVAs that say so
+    for protocol, signs in told.items():
+        outcome = texts.outcome([(found[name], sign) for name, sign in signs.items()])
+        outcomes.setdefault(outcome, []).append(protocol)
     fronts = [frontier(measured, x, protocol, y, titles) for protocol in told]
-    return [*filter(None, [" ".join(outcomes), *fronts, *beside])]
+    return [*filter(None, [texts.outcomes(outcomes), *fronts, *beside])]
 
 
 def beside_paper(paper: dict, measure: str, ours: dict[str, int]) -> str:
@@ -174,12 +174,9 @@ def frontier(measured: Tradeoff, x: str, protocol: str, y: str, titles: dict[str
     return texts.frontier(protocol, ends, of, names) if points else ""
 
 
-def on(measured: Tradeoff) -> str:
-    """What was measured, and on what."""
-    about = [texts.measured_on(measured.recordings, measured.gallery)]
-    if measured.protocols:
-        about += [texts.PICTURE_NOTE, swept(measured, texts.MEASURED_SWEPT)]
-    return " ".join(filter(None, about))
+def drawn(measured: Tradeoff) -> str:
+    """What the picture is of; empty without one."""
+    return f"{texts.PICTURE_NOTE} {swept(measured, texts.MEASURED_SWEPT)}".strip() if measured.protocols else ""
 
 
 def swept(measured: Tradeoff, text: str) -> str:

@@ -4,7 +4,8 @@ Gradio can cancel an event from the browser, but a cancelled caption may still b
 be cancelled before the browser knows its id. Here the server decides: every new sound, setting or prompt
 opens a new turn at its place, Stop ends it, and a caption ends at its next word once its turn is over. A visitor
 has captions written in the two columns and a question answered, one after the other, or a caption in a row of the
-comparison.
+comparison. Finding has turns, too: the browser may begin a second find while the first still runs, and what the first
+found must not take the place of what the second did.
 """
 
 import threading
@@ -14,6 +15,7 @@ MOST_SESSIONS = 2000
 SIDES = ("raw", "projected")  # the columns; the second also holds blends
 ROW = "row"
 ASK = "ask"
+FIND = "find"
 
 
 class Turns:
@@ -29,8 +31,9 @@ class Turns:
         where a column's turn begins, or in the columns where a row's does."""
         with self._lock:
             self._last += 1
-            wanted = {} if place == ROW else self._turns.get(session, {})
-            self._turns[session] = {p: turn for p, turn in wanted.items() if p != ROW} | {place: self._last}
+            wanted = self._turns.get(session, {}).items()
+            kept = {p: turn for p, turn in wanted if FIND in (p, place) or (p == ROW) == (place == ROW)}
+            self._turns[session] = kept | {place: self._last}
             self._turns.move_to_end(session)
             while len(self._turns) > MOST_SESSIONS:
                 self._turns.popitem(last=False)

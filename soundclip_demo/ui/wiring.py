@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from .. import sandbox
 from ..config import DEFAULT_PROMPT
 from ..talk import Talk
 from .asking import Asking
@@ -22,7 +23,9 @@ QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # A changed gr.State starts its listeners only when the event that changed it went through the queue.
 CHANGES_STATE = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 HEAVY = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-CAPTIONS = {"concurrency_id": "describe", "concurrency_limit": 1, **HEAVY}
+CAPTIONS = {"concurrency_limit": None, **HEAVY}  # they wait in `page.line`
+# Sounds are decoded, and may be large: not more at once than can be read at once.
+DECODES = CHANGES_STATE | {"concurrency_id": "decode", "concurrency_limit": sandbox.MOST}
 
 
 def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any], talk: Talk) -> None:
@@ -51,11 +54,11 @@ def wire(blocks: gr.Blocks, page: Page, parts: dict[str, Any], talk: Talk) -> No
 def listen_choice(choosing: Choosing, sound: dict[str, Any], card: gr.HTML, problem: gr.HTML) -> None:
     """Each way of giving a sound ends in `chosen`."""
     chosen, given = sound["chosen"], [sound["chosen"], problem]
-    picked = sound["upload"].upload(choosing.file, sound["upload"], given, **CHANGES_STATE)
+    picked = sound["upload"].upload(choosing.file, sound["upload"], given, **DECODES)
     picked.then(lambda: None, None, sound["upload"], **QUICK)  # ready for the next file
-    sound["microphone"].input(choosing.recording, sound["microphone"], given, **CHANGES_STATE)
-    sound["chips"].select(choosing.example, None, given, **CHANGES_STATE)
-    card.query(choosing.clip, None, given, **CHANGES_STATE)
+    sound["microphone"].input(choosing.recording, sound["microphone"], given, **DECODES)
+    sound["chips"].select(choosing.example, None, given, **DECODES)
+    card.query(choosing.clip, None, given, **DECODES)
     sound["wave"].release(choosing.window, chosen, chosen, **CHANGES_STATE)
 
 
@@ -169,7 +172,7 @@ def listen_compare(
 
 
 def caption_choices(captions: dict[str, Any]) -> list[Any]:
-    """What every caption is asked with."""
+    """What every caption is asked with, in the order in which `Describing.setting` names them."""
     return [captions[name] for name in ("protocol", "sees", "k", "own", "prompt")]
 
 

@@ -268,7 +268,7 @@ def test_the_map_is_saved_as_svg_and_png(browser, map_url: str, tmp_path) -> Non
     space = "{http://www.w3.org/2000/svg}"
     drawn = ElementTree.parse(tmp_path / "svg").getroot()
     words = [node.text for node in drawn.iter(f"{space}text")]
-    assert {"Map of the gallery in compact CLIP space", "WhisperCLIP", "raw (off the map)", "projected"} <= set(words)
+    assert {"Gallery in compact CLIP space", "WhisperCLIP", "raw (off the map)", "projected"} <= set(words)
     assert sum(node.get("class") == "name" for node in drawn.iter(f"{space}text")) >= 10
     assert sum("tie" in node.get("class", "") for node in drawn.iter(f"{space}line")) == 10
     assert sum(node.get("fill", "").startswith("hsl") for node in drawn.iter(f"{space}circle")) == CLIPS

@@ -165,13 +165,13 @@ def test_the_slider_leaves_the_raw_column_alone(unhurried_page) -> None:
     assert caption(page).inner_text() == caption(page, "raw").inner_text()  # the same token at t = 0
 
 
-def test_the_trade_off_is_in_the_first_view_beside_what_is_seen(page) -> None:
-    places = [
-        page.locator(part).bounding_box()
-        for part in ("#raw", "#projected", "#caption-raw", "#caption-projected", "#measured [data-plot=measured] svg")
-    ]
+def test_matches_captions_map_and_trade_off_are_in_one_view(page) -> None:
+    projected = page.locator("#measured [data-plot=measured] .point[data-share='1']")
+    expect(projected).to_have_count(6)
+    seen = [page.locator(part) for part in ("#raw", "#projected", "#caption-raw", "#caption-projected", "#map")]
+    places = [part.bounding_box() for part in (*seen, *projected.all())]
     assert all(place["y"] + place["height"] <= 900 for place in places)
-    tops = [page.locator(part).bounding_box()["y"] for part in ("#raw", "#projected", "#measured")]
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#raw", "#projected", "#map")]
     assert tops == [tops[0]] * 3
 
 

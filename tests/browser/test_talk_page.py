@@ -58,6 +58,17 @@ def test_arrows_go_through_the_running_order(talk) -> None:
     expect(title(talk)).to_have_text("Second: a train", timeout=SLOW)  # where it was
 
 
+def test_videos_of_the_next_step_are_fetched_ahead(talk) -> None:
+    expect(talk.locator(".talk-ready")).to_have_text("", timeout=SLOW)
+    paths = "found => found.map((one) => new URL(one.href || one.src).pathname)"
+    fetched = talk.eval_on_selector_all("head link[rel=prefetch]", paths)
+    talk.keyboard.press("ArrowRight")
+    expect(column(talk)).to_have_text("Blend t = 0.50", timeout=SLOW)
+    for side in ("raw", "projected"):
+        shown = talk.eval_on_selector_all(f"#{side} .card video", paths)
+        assert len(shown) == 5 and set(shown) <= set(fetched)
+
+
 def test_numbers_choose_an_encoder_and_m_the_share(talk) -> None:
     talk.keyboard.press("1")
     expect(encoder(talk)).to_have_text("1 CLAP", timeout=SLOW)
@@ -83,6 +94,23 @@ def test_c_shows_the_comparison_and_hides_it(talk) -> None:
     expect(talk.locator("#compare tr[data-row]").first).to_be_visible(timeout=SLOW)
     talk.keyboard.press("c")
     expect(talk.locator("#compare")).to_be_hidden()
+
+
+def test_l_shows_what_the_model_looks_at_in_place_of_the_map(talk) -> None:
+    pressed = talk.locator("#look .look-marks [aria-pressed=true]")
+    expect(talk.locator("#looking")).to_be_hidden()
+    talk.keyboard.press("l")
+    expect(talk.locator("#look .look-frames img")).to_have_count(2, timeout=SLOW)
+    expect(talk.locator("#map")).to_be_hidden()
+    expect(talk.locator("#caption-projected")).to_be_visible()
+    talk.keyboard.press("+")
+    expect(pressed).to_have_text("15", timeout=SLOW)
+    talk.wait_for_function("location.search.includes('k=15')", timeout=SLOW)
+    talk.keyboard.press("-")
+    expect(pressed).to_have_text(texts.LOOK_WORDS["only"], timeout=SLOW)
+    talk.keyboard.press("Escape")
+    expect(talk.locator("#looking")).to_be_hidden()
+    expect(talk.locator("#map")).to_be_visible()
 
 
 def test_help_notes_and_leaving(talk) -> None:

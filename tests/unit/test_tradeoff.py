@@ -134,15 +134,22 @@ def test_a_protocol_that_was_not_measured_is_not_spoken_of(tmp_path: Path) -> No
 def test_every_outcome_in_words(found: int, told: int) -> None:
     finds = {1: "finds more", 0: "finds the same within the noise", -1: "finds less"}[found]
     describes = {1: "describes better", 0: "describes the same within the noise", -1: "describes worse"}[told]
-    assert texts.outcome("frozen", [(found, told)] * 2) == (
-        f"With the frozen LLaVA, projecting {finds} and {describes} for 2 of 2 encoders."
-    )
+    assert texts.outcome([(found, told)] * 2) == f"projecting {finds} and {describes} for 2 of 2 encoders"
 
 
 def test_mixed_outcomes_the_commonest_first() -> None:
-    assert texts.outcome("tuned", [(1, 1), (1, -1), (1, -1), (0, 0)]) == (
-        "With the tuned LLaVA, projecting finds more and describes worse for 2, finds more and describes better for 1 "
-        "and finds the same within the noise and describes the same within the noise for 1 of 4 encoders."
+    assert texts.outcome([(1, 1), (1, -1), (1, -1), (0, 0)]) == (
+        "projecting finds more and describes worse for 2, finds more and describes better for 1 "
+        "and finds the same within the noise and describes the same within the noise for 1 of 4 encoders"
+    )
+
+
+def test_what_holds_for_both_llavas_is_said_once() -> None:
+    assert texts.outcomes({"projecting finds more": ["frozen", "tuned"]}) == (
+        "With the frozen and the tuned LLaVA, projecting finds more."
+    )
+    assert texts.outcomes({"projecting finds more": ["frozen"], "projecting finds less": ["tuned"]}) == (
+        "With the frozen LLaVA, projecting finds more. With the tuned LLaVA, projecting finds less."
     )
 
 

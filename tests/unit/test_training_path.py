@@ -6,6 +6,7 @@ import shutil
 from itertools import count
 from pathlib import Path
 
+import kill
 import numpy as np
 import pytest
 import torch
@@ -172,6 +173,39 @@ def test_run_again_nothing_is_done_again(out: Path, command: list[str]) -> None:
     assert (out / "results.json").read_text() == results
 
 
+def by_hand(given: list[str], cache: Path) -> None:
+    """A verb in a process of its own, whose sums are rounded as this one's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOUNDCLIP_CACHE", str(cache))
+        torch.set_num_threads(1)
+        assert main(given) == 0
+
+
+@pytest.mark.parametrize("piece", ["training.jsonlines:Lines.add", "soundclip_demo.whole:write"])
+def test_an_evaluation_that_is_killed_goes_on(
+    piece: str, out: Path, root: Path, features: Path, tuned: Path, workspace: toy.Workspace, tmp_path: Path
+) -> None:
+    """Captions and encoders are lines; what is written whole are the results and the manifest's notes of the time."""
+    folders = {name: tmp_path / name for name in ("whole", "killed")}
+    for folder in folders.values():
+        shutil.copytree(features, folder, ignore=shutil.ignore_patterns("captions.jsonl"))
+
+    def given(folder: Path) -> list[str]:
+        named = {"segments": out / "cut" / "segments.csv", "annotations": out / "cut" / "annotations.jsonl"}
+        named |= {"features": folder, "checkpoints": tuned, "out": folder / "results.json", "clip": root / "clip"}
+        named |= {"bert": weights.folder("language", workspace.cache), "bert-layer": 1, "tokens": 4}
+        return ["evaluate-clips", *(word for name, value in named.items() for word in (f"--{name}", str(value)))]
+
+    pieces = kill.alone(piece, by_hand, given(folders["whole"]), workspace.cache)
+    last = kill.killed(piece, by_hand, given(folders["killed"]), workspace.cache)
+    if piece.endswith("add"):
+        assert last <= pieces - kill.KILLS  # nothing that was on the disk was done again
+    for name in ("results.json", "captions.jsonl"):
+        assert (folders["killed"] / name).read_bytes() == (folders["whole"] / name).read_bytes()
+    assert {file.name for file in folders["killed"].iterdir()} == {file.name for file in folders["whole"].iterdir()}
+    assert manifest.read(folders["killed"] / "results.manifest.json")["complete"]
+
+
 def test_an_evaluation_says_how_it_was_run(out: Path) -> None:
     about = manifest.read(out / "results.manifest.json")
     assert about["complete"] and about["clips"] == 8 and about["seed"] == 0 and len(about["data"]) == 12
@@ -221,3 +255,15 @@ def test_the_merged_llava_stands_alone(tuned: Path, root: Path) -> None:
     assert not any(found.values())
     assert opened.config.text_config.hidden_size == 32
     assert manifest.read(root / "merged" / "manifest.json")["complete"]
+
+
+def test_a_merge_that_is_killed_ends_the_same(tuned: Path, workspace: toy.Workspace, tmp_path: Path) -> None:
+    """It is killed after a first note of its time, while it opens, merges or writes."""
+    for name, run in (("whole", kill.alone), ("killed", kill.killed)):
+        given = ["merge", "--checkpoints", str(tuned), "--out", str(tmp_path / name)]
+        run("soundclip_demo.whole:write", by_hand, given, workspace.cache)
+    whole, killed = ({file.name: file.read_bytes() for file in (tmp_path / name).iterdir() if file.suffix != ".lock"}
+                     for name in ("whole", "killed"))
+    assert len(whole) > 5 and manifest.read(tmp_path / "killed" / "manifest.json")["complete"]
+    del whole["manifest.json"], killed["manifest.json"]
+    assert killed == whole

@@ -13,7 +13,7 @@ from soundclip_demo.ui import caption, matches, texts
 from soundclip_demo.ui.examples import read_examples
 from soundclip_demo.ui.finding import OUTPUTS, beside, show
 from soundclip_demo.ui.handlers import lasting
-from soundclip_demo.ui.turns import MOST_SESSIONS, ROW, SIDES, Turns
+from soundclip_demo.ui.turns import FIND, MOST_SESSIONS, ROW, SIDES, Turns
 
 EVIL = '<img src=x onerror="hacked()">'
 
@@ -140,8 +140,11 @@ def test_both_columns_have_their_turn_and_a_row_ends_them() -> None:
     assert [turns.at("me", place) for place in (*SIDES, ROW)] == [False, False, True]
     turns.end("me", *SIDES)  # not what is wanted
     assert turns.wanted("me", row)
+    found = turns.next("me", FIND)
+    assert turns.wanted("me", row)
     turns.next("me", "raw")
     assert [turns.at("me", place) for place in (*SIDES, ROW)] == [True, False, False]
+    assert turns.wanted("me", found)
     turns.end("me", *SIDES)
     assert not turns.at("me", "raw")
 

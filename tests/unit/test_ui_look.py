@@ -113,7 +113,7 @@ def asking(page: Page) -> Asking:
 
 
 def opened(asking: Asking, tickets: list[Any], text: str, items: list[Item] | None = None, which: str = "raw") -> list:
-    return asking.open(text, which, items, *tickets, *SEEN, ME)
+    return asking.open(text, which, items, *tickets, ME, *SEEN)
 
 
 def script(asking: Asking, monkeypatch: pytest.MonkeyPatch, *events: object) -> list[tuple]:
@@ -131,7 +131,7 @@ def script(asking: Asking, monkeypatch: pytest.MonkeyPatch, *events: object) -> 
 def test_an_answer_grows_in_the_log(asking: Asking, tickets: list[Ticket]) -> None:
     question, items, html, field = opened(asking, tickets, " Is it loud? ")
     assert field == ""
-    assert texts.ASK_WAITING in html
+    assert texts.CAPTION_WAITING in html
     assert 'aria-busy="true"' in html
     steps = list(asking.answer(question, ME))
     assert items[0].state == "done"
@@ -177,7 +177,7 @@ def test_a_question_stopped_in_the_queue_is_not_answered(
     calls = script(asking, monkeypatch, AnswerPart("Yes.", True))
     question, items, *_ = opened(asking, tickets, "What?")
     asking.stop(items, ME)
-    assert list(asking.answer(question, ME)) == []
+    assert list(asking.answer(question, ME)) == [gr.skip()]
     assert calls == []
     assert items[0].state == "stopped"
 
