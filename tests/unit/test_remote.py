@@ -33,7 +33,7 @@ from soundclip_demo.questions import Exchange
 from soundclip_demo.remote import GONE, OTHERS, RemoteEngine
 
 LONG = replace(SHORT, max_new_tokens=300)
-PAUSE = 0.15  # seconds that each token takes where work has to be under way
+PAUSE = 0.15  # seconds that each pass of the model takes where work has to be under way
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +66,20 @@ def remote(path: Path) -> RemoteEngine:
 
 
 @contextmanager
-def tokens(engine: Engine) -> Iterator[list[float]]:
-    """When each token of the default captioner was chosen: a letter without end, and none quickly."""
+def passes(engine: Engine) -> Iterator[list[float]]:
+    """When the default captioner's model passed over the text: it writes a letter without end, and does so slowly."""
     captioner, made = engine.parts.captioner(), []
     letter = captioner.tokenizer.convert_tokens_to_ids("a")
 
-    def slowly(*_: object) -> int:
+    def slowly(*_: object) -> None:
         made.append(time.monotonic())
         time.sleep(PAUSE)
-        return letter
 
+    hook = captioner.llava.register_forward_hook(slowly)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(captioner, "_choose", slowly)
+        patch.setattr(captioner, "_choose", lambda *_: letter)
         yield made
+    hook.remove()
 
 
 def untimed(events: Any) -> Any:
@@ -89,7 +90,7 @@ def untimed(events: Any) -> Any:
 def serve(config: Config, path: Path, slow: bool) -> None:
     limit_threads()
     engine = Engine(config)
-    with tokens(engine) if slow else nullcontext():
+    with passes(engine) if slow else nullcontext():
         serving.server(engine).run([serving.listen(path)])
 
 
@@ -275,10 +276,10 @@ print(*(name for name in sys.modules if "." not in name))
     ],
     ids=["caption", "answer"],
 )
-def test_closing_ends_the_work_there_within_a_token(
+def test_closing_ends_the_work_there_within_a_pass(
     knowing: Engine, remote: RemoteEngine, clip_sound: Path, ask: Callable[..., Iterator[Event]], part: type
 ) -> None:
-    with tokens(knowing) as made:
+    with passes(knowing) as made:
         events = ask(remote, remote.load_sound(clip_sound))
         next(event for event in events if isinstance(event, part))
         events.close()
@@ -292,7 +293,7 @@ def test_whoever_leaves_ends_nothing_of_anybody_elses(
     knowing: Engine, path: Path, remote: RemoteEngine, clip_sound: Path
 ) -> None:
     sound, other = remote.load_sound(clip_sound), RemoteEngine(str(path))
-    with tokens(knowing) as made:
+    with passes(knowing) as made:
         leaving, staying = remote.run(sound, LONG), other.run(sound, replace(SHORT, max_new_tokens=6))
         for events in (leaving, staying):
             next(event for event in events if isinstance(event, CaptionPart))
