@@ -22,10 +22,11 @@ from .events import Event, Heard, Relevance, Setting, Timing, Truth, WordsFound
 from .questions import Exchange
 from .stages import counted
 
-FACTS = ("encoders", "protocols", "knows_words")
+FACTS = ("config", "encoders", "protocols", "knows_words")  # not asked for each time: while it loads, answers are slow
 START = 60.0  # seconds that a process just started may take to its first answer
 SOON = 10.0  # seconds for what needs no model; the rest may have to wait for one that loads
 GONE = ("The models are out of reach just now.", "Please try again in a minute.")
+OTHERS = "The models are those of another suite or gallery now: this page has to be started again."
 log = logging.getLogger(__name__)
 
 
@@ -43,26 +44,29 @@ class RemoteEngine(AnyEngine):
         no_idle = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._http = httpx.Client(base_url=address, transport=httpx.HTTPTransport(uds=path, limits=no_idle))
         try:
-            super().__init__(self._value("config", START))
+            self._facts = self._told(START)
         except UserError as gone:
             start = "Start one with: python -m soundclip_demo serve --socket PATH"
             raise UserError(f"No engine answers at {where}.", start) from gone
-        self._facts = {name: self._value(name, SOON) for name in FACTS}
+        super().__init__(self._facts["config"])
 
     def status(self) -> list[str]:
+        """Asks anew for what hardly ever changes as well."""
         try:
-            return self._value("status", SOON)
+            self._facts = self._told(SOON)
+            said = self._value("status", SOON)
         except UserError as gone:
             return [str(gone)]
+        return said if self._facts["config"] == self.config else [OTHERS]
 
     def encoders(self) -> list[EncoderStatus]:
-        return self._fact("encoders")
+        return self._facts["encoders"]
 
     def protocols(self) -> tuple[str, ...]:
-        return tuple(self._fact("protocols"))
+        return tuple(self._facts["protocols"])
 
     def knows_words(self) -> bool:
-        return self._fact("knows_words")
+        return self._facts["knows_words"]
 
     def has_encoder(self, name: str) -> bool:
         with suppress(UserError):
@@ -99,11 +103,8 @@ class RemoteEngine(AnyEngine):
         # A browser can send an object, which would be taken for a kind of the wire's.
         return self._value("search_words", text=text if isinstance(text, str) else "", top=top)
 
-    def _fact(self, name: str) -> Any:
-        """What hardly ever changes: as it is, or as it was told before while nobody answers."""
-        with suppress(UserError):
-            self._facts[name] = self._value(name, SOON)
-        return self._facts[name]
+    def _told(self, seconds: float) -> dict[str, Any]:
+        return {name: self._value(name, seconds) for name in FACTS}
 
     def _value(self, method: str, seconds: float | None = None, /, **given: Any) -> Any:
         (value,) = self._stream(method, seconds, **given)

@@ -1,7 +1,7 @@
 """Where the models of several pages are: `python -m soundclip_demo serve` answers on a socket that is its user's only.
 
 A call is a POST whose body is one line of `wire`; its answer is a line for each value, the last of which may be what
-was raised. Whoever goes away in the middle of it ends the work within one token.
+was raised. Whoever goes away in the middle of it ends the work at its next token.
 """
 
 import logging
@@ -22,7 +22,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from . import wire
-from .errors import UserError
+from .errors import UserError, note
 from .parts import NotReady
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _values(engine: "AnyEngine", name: str, given: dict[str, Any]) -> Iterator[A
             yield found
     except (UserError, NotReady) as problem:
         yield problem
-    except Exception:
-        log.exception("%s failed", name)
+    except Exception as error:
+        note(log, name, error)
         yield wire.Broken()
 
 

@@ -67,20 +67,20 @@ def test_replicas_answer_as_one_engine(
 def test_closing_ends_the_work_of_a_replica(
     workspace: toy.Workspace, address: str, clip_sound: Path, tmp_path: Path
 ) -> None:
-    config, tokens = workspace.config(), tmp_path / "tokens"
+    config, passes = workspace.config(), tmp_path / "passes"
 
     def slow():  # travels to the replica, where nothing of the tests can be imported
         engine = Engine(config)
         captioner = engine.parts.captioner()
         letter = captioner.tokenizer.convert_tokens_to_ids("a")
 
-        def choose(*_: object) -> int:
-            with tokens.open("a") as file:
+        def slowly(*_: object) -> None:
+            with passes.open("a") as file:
                 file.write(f"{time.time()}\n")
             time.sleep(PAUSE)
-            return letter
 
-        captioner._choose = choose
+        captioner.llava.register_forward_hook(slowly)
+        captioner._choose = lambda *_: letter
         return app(engine)
 
     serve.run(serve.deployment(serve.ingress(slow)()).bind(), name="slow", route_prefix="/slow")
@@ -90,6 +90,6 @@ def test_closing_ends_the_work_of_a_replica(
     events.close()
     closed = time.time()
     time.sleep(10 * PAUSE)
-    made = [float(line) for line in tokens.read_text().splitlines()]
+    made = [float(line) for line in passes.read_text().splitlines()]
     assert made
     assert len([when for when in made if when > closed]) <= 2  # the news passes through Ray's proxy

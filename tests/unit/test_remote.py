@@ -30,10 +30,10 @@ from soundclip_demo.errors import UserError
 from soundclip_demo.events import AnswerPart, CaptionPart, Event, Matches, Missing, Timing, Truth
 from soundclip_demo.parts import NotReady
 from soundclip_demo.questions import Exchange
-from soundclip_demo.remote import GONE, RemoteEngine
+from soundclip_demo.remote import GONE, OTHERS, RemoteEngine
 
 LONG = replace(SHORT, max_new_tokens=300)
-PAUSE = 0.15  # seconds that each token takes where work has to be under way
+PAUSE = 0.15  # seconds that each pass of the model takes where work has to be under way
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +66,20 @@ def remote(path: Path) -> RemoteEngine:
 
 
 @contextmanager
-def tokens(engine: Engine) -> Iterator[list[float]]:
-    """When each token of the default captioner was chosen: a letter without end, and none quickly."""
+def passes(engine: Engine) -> Iterator[list[float]]:
+    """When the default captioner's model passed over the text: it writes a letter without end, and does so slowly."""
     captioner, made = engine.parts.captioner(), []
     letter = captioner.tokenizer.convert_tokens_to_ids("a")
 
-    def slowly(*_: object) -> int:
+    def slowly(*_: object) -> None:
         made.append(time.monotonic())
         time.sleep(PAUSE)
-        return letter
 
+    hook = captioner.llava.register_forward_hook(slowly)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(captioner, "_choose", slowly)
+        patch.setattr(captioner, "_choose", lambda *_: letter)
         yield made
+    hook.remove()
 
 
 def untimed(events: Any) -> Any:
@@ -89,7 +90,7 @@ def untimed(events: Any) -> Any:
 def serve(config: Config, path: Path, slow: bool) -> None:
     limit_threads()
     engine = Engine(config)
-    with tokens(engine) if slow else nullcontext():
+    with passes(engine) if slow else nullcontext():
         serving.server(engine).run([serving.listen(path)])
 
 
@@ -244,6 +245,7 @@ def test_pages_share_the_models_and_replicas_agree(
 def test_a_page_without_models_loads_no_torch(path: Path, clip_sound: Path) -> None:
     page = """
 import sys
+from prometheus_client import REGISTRY
 from soundclip_demo.events import Setting
 from soundclip_demo.remote import RemoteEngine
 from soundclip_demo.results import analyze, comparison
@@ -251,7 +253,9 @@ from soundclip_demo.ui import build
 
 engine = RemoteEngine(sys.argv[1])
 build(engine)
+STAGES = ("decode", "encode", "search", "caption")
 assert analyze(engine, sys.argv[2], Setting(max_new_tokens=2))["missing"] == []
+assert all(REGISTRY.get_sample_value("soundclip_stage_seconds_count", {"stage": stage}) == 1 for stage in STAGES)
 assert comparison(engine, sys.argv[2])["rows"]
 print(*(name for name in sys.modules if "." not in name))
 """
@@ -272,10 +276,10 @@ print(*(name for name in sys.modules if "." not in name))
     ],
     ids=["caption", "answer"],
 )
-def test_closing_ends_the_work_there_within_a_token(
+def test_closing_ends_the_work_there_within_a_pass(
     knowing: Engine, remote: RemoteEngine, clip_sound: Path, ask: Callable[..., Iterator[Event]], part: type
 ) -> None:
-    with tokens(knowing) as made:
+    with passes(knowing) as made:
         events = ask(remote, remote.load_sound(clip_sound))
         next(event for event in events if isinstance(event, part))
         events.close()
@@ -289,7 +293,7 @@ def test_whoever_leaves_ends_nothing_of_anybody_elses(
     knowing: Engine, path: Path, remote: RemoteEngine, clip_sound: Path
 ) -> None:
     sound, other = remote.load_sound(clip_sound), RemoteEngine(str(path))
-    with tokens(knowing) as made:
+    with passes(knowing) as made:
         leaving, staying = remote.run(sound, LONG), other.run(sound, replace(SHORT, max_new_tokens=6))
         for events in (leaving, staying):
             next(event for event in events if isinstance(event, CaptionPart))
@@ -333,7 +337,7 @@ def test_a_process_that_is_killed_costs_a_sentence_until_it_is_back(
 
 
 def test_the_page_says_that_the_engine_is_gone_and_goes_on_when_it_is_back(
-    knowing: Engine, clip_sound: Path, tmp_path: Path
+    knowing: Engine, engine: Engine, clip_sound: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("gradio")
     from soundclip_demo.ui.choosing import Chosen
@@ -356,6 +360,8 @@ def test_the_page_says_that_the_engine_is_gone_and_goes_on_when_it_is_back(
     with answering(knowing, tmp_path / "socket"):
         assert shown()["raw"]["cards"] == cards
         assert GONE[0] not in page.state("whisper", [], 100)[0]
+    with answering(engine, tmp_path / "socket"):  # which has other checkpoints
+        assert OTHERS in page.state("whisper", [], 100)[0]
 
 
 def test_nobody_there(tmp_path: Path) -> None:
