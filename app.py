@@ -1,30 +1,24 @@
 """The web page: `python app.py [--gallery DIR] [--talk ORDER.toml] [--port 7860]`. On a Space this is the entry point.
 
-The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can set.
+The suite comes from `--suite`, else from `SOUNDCLIP_SUITE`, which a Space can set. With `--engine SOCKET` the models,
+the suite and the gallery are those of `python -m soundclip_demo serve --socket SOCKET`.
 """
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from soundclip_demo.config import Config, config_of
-from soundclip_demo.suites import SUITES
+from soundclip_demo.flags import config_from, engine_flags
 
 
 def parse() -> argparse.Namespace:
     """Flags win over the environment; on a Space the environment sets the host."""
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
-    parser = argparse.ArgumentParser(description="SoundCLIP demo: hear a sound, see what it matches.")
-    parser.add_argument(
-        "--gallery", type=Path, help="a folder made by `python -m soundclip_demo gallery build`"
+    parser = argparse.ArgumentParser(
+        description="SoundCLIP demo: hear a sound, see what it matches.", parents=[engine_flags()]
     )
-    suite = os.environ.get("SOUNDCLIP_SUITE", Config.suite)
-    parser.add_argument("--suite", choices=list(SUITES), default=suite)
-    parser.add_argument(
-        "--encoders-kept", type=int, default=Config.encoders_kept, help="audio encoders in memory at a time"
-    )
-    parser.add_argument("--four-bit", action="store_true", help="the paper suite's LLaVA in 4 bits (bitsandbytes)")
+    shared = "use models, suite and gallery of `python -m soundclip_demo serve --socket SOCKET`, or of a cluster's URL"
+    parser.add_argument("--engine", metavar="SOCKET", help=shared)
     parser.add_argument("--talk", type=Path, help="a running order for talk mode, see assets/talk.toml")
     parser.add_argument("--host", default=host)
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
@@ -39,11 +33,11 @@ def main() -> None:
     # Imported late, so that --help answers at once.
     from soundclip_demo.engine import Engine
     from soundclip_demo.errors import UserError
+    from soundclip_demo.remote import RemoteEngine
     from soundclip_demo.ui import build, launch_options
 
     try:
-        config = config_of(flags.suite, flags.gallery)
-        engine = Engine(replace(config, encoders_kept=max(1, flags.encoders_kept), four_bit=flags.four_bit))
+        engine = RemoteEngine(flags.engine) if flags.engine else Engine(config_from(flags))
         page = build(engine, flags.talk)
     except UserError as problem:
         raise SystemExit(str(problem)) from None

@@ -6,8 +6,10 @@
     python -m soundclip_demo embed FILES... --encoder E --mode M --out tokens.npz
     python -m soundclip_demo embed-video FILES... --out tokens.npz
     python -m soundclip_demo gallery build FOLDER --out GALLERY [--captions CSV] [--annotations JSONL]
+    python -m soundclip_demo gallery index GALLERY [--engine lancedb]
     python -m soundclip_demo encoders [--json]
     python -m soundclip_demo fetch
+    python -m soundclip_demo serve --socket PATH
 
 All of them take `--suite compact` or `--suite paper`.
 """
@@ -15,15 +17,18 @@ All of them take `--suite compact` or `--suite paper`.
 import argparse
 import json
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from . import indexes
 from .config import Config, config_of, limit_threads
-from .encoders import ENCODERS
+from .encoders import ENCODERS, statuses
 from .errors import UserError
 from .events import MODES, PROTOCOLS, Setting
+from .flags import config_from, engine_flags
 from .parts import NotReady
 from .suites import SUITES
 
@@ -111,17 +116,15 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _gallery_index(args: argparse.Namespace) -> None:
-    from .search_large import build
-
     limit_threads()
-    build(args.folder)
+    indexes.build(args.folder, args.engine)
     print(json.dumps({"gallery": str(args.folder)}))
 
 
 def _encoders(args: argparse.Namespace) -> None:
     from .results import encoder_table
 
-    rows = encoder_table(config_of(args.suite))
+    rows = encoder_table(statuses(config_of(args.suite)))
     if args.json:
         print(json.dumps(rows))
     else:
@@ -150,6 +153,19 @@ def _fetch(args: argparse.Namespace) -> int:
                 print(error, file=sys.stderr)
     print(json.dumps({part: weights.present(part, Config().cache) for part in wanted}))
     return failed
+
+
+def _serve(args: argparse.Namespace) -> None:
+    from .engine import Engine
+    from .serving import listen, server
+
+    listener = listen(args.socket)  # first, so that pages started at the same time wait
+    limit_threads()
+    engine = Engine(config_from(args))
+    engine.warm()
+    print(json.dumps({"socket": str(args.socket)}), flush=True)
+    with suppress(KeyboardInterrupt):
+        server(engine).run([listener])
 
 
 def _setting(args: argparse.Namespace, **more: object) -> Setting:
@@ -213,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(run=_gallery_build)
     index = gallery.add_parser("index", help="make search quick in a gallery of many clips")
     index.add_argument("folder", type=Path, help="the gallery")
+    index.add_argument("--engine", choices=list(indexes.ENGINES), default="faiss", help="what searches it")
     index.set_defaults(run=_gallery_index)
 
     listing = verbs.add_parser("encoders", parents=[suite], help="every encoder in both suites: ready or why not")
@@ -221,6 +238,10 @@ def _parser() -> argparse.ArgumentParser:
 
     fetch = verbs.add_parser("fetch", parents=[suite], help="get every checkpoint of a suite now")
     fetch.set_defaults(run=_fetch)
+
+    serve = verbs.add_parser("serve", parents=[engine_flags()], help="own the models of several pages: app.py --engine")
+    serve.add_argument("--socket", type=Path, required=True, help="where to answer; only this user can reach it")
+    serve.set_defaults(run=_serve)
     return parser
 
 

@@ -5,16 +5,19 @@ mean of its nearest clips' coordinates, weighted by a softmax over their cosines
 new point, it needs no second search, and it avoids umap's import and compile time of many seconds.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .search import Neighbours
+if TYPE_CHECKING:
+    from .search import Neighbours
 
 NEIGHBOURS = 15
 SHARPNESS = 20.0  # softmax over cosine * SHARPNESS
 
 
-def place(neighbours: Neighbours, coordinates: np.ndarray) -> tuple[float, float]:
+def place(neighbours: "Neighbours", coordinates: np.ndarray) -> tuple[float, float]:
     """The nearest of a token's neighbours among clips with `coordinates` [N, 2] -> (x, y) in the atlas's units."""
     scores, ids = neighbours.scores[:NEIGHBOURS], neighbours.ids[:NEIGHBOURS]
     weights = np.exp(SHARPNESS * (scores - scores.max()))

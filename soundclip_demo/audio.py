@@ -16,6 +16,7 @@ import numpy as np
 
 from .config import WINDOW_SECONDS, SoundLimits
 from .errors import UserError
+from .events import Heard
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -67,6 +68,10 @@ class Sound:
 
     def loudest(self) -> float:
         """Start in seconds of the window with the most energy (the first of equals)."""
+        return self._loudest
+
+    @cached_property
+    def _loudest(self) -> float:
         hop, width = round(HOP * self.rate), round(WINDOW_SECONDS * self.rate)
         if len(self.samples) <= width:
             return 0.0
@@ -90,6 +95,31 @@ class Sound:
         width = round(WINDOW_SECONDS * self.rate)
         first = min(max(0, round(start * self.rate)), max(0, len(self.samples) - width))
         return self.samples[first : first + width]
+
+    def begin(self, start: float | None) -> float:
+        """Where the window begins, in seconds within the sound; None takes the loudest.
+
+        Raises:
+            UserError: not a number.
+        """
+        if start is None:
+            return self.loudest()
+        if not np.isfinite(start):
+            raise UserError("The window must start at a number of seconds.")
+        return float(np.clip(start, 0.0, max(0.0, self.seconds - WINDOW_SECONDS)))
+
+    def part(self, start: float | None = None) -> "Sound":
+        """The window that begins there, see `begin`, as a sound of its own; one that is no longer is that already."""
+        start = self.begin(start)
+        return self if self.seconds <= WINDOW_SECONDS else Sound(self.cut(start), self.rate)
+
+    def heard(self, start: float | None) -> Heard:
+        """What is told of the window that begins there, see `begin`."""
+        start = self.begin(start)
+        if self.seconds <= WINDOW_SECONDS:
+            return Heard(self.seconds, (0.0, self.seconds), "whole", self.truncated)
+        chosen = "loudest" if abs(start - self.loudest()) < 0.02 else "visitor"
+        return Heard(self.seconds, (start, start + WINDOW_SECONDS), chosen, self.truncated)
 
 
 def repeat_to(part: np.ndarray, width: int, gap: int) -> np.ndarray:

@@ -7,13 +7,15 @@ its projector, so swapping it inside the tower would change nothing (encoders.md
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from .drafts import Drafts
 
 IMAGE = "<image>"
 PROMPT = "{prompt}"
@@ -72,6 +74,12 @@ class Captioner:
         self.template = template
         self._tokenizing = threading.Lock()
         self._controls = re.compile(f"({'|'.join(map(re.escape, tokenizer.added_tokens_encoder))})")
+        self._drafts = Drafts()
+
+    def guessing(self, captions: Iterable[str]) -> "Captioner":
+        """Itself, quicker from now on: it guesses its next words from captions of earlier, and checks them."""
+        self._drafts = Drafts([*self._ids(text), self.tokenizer.eos_token_id] for text in captions)
+        return self
 
     def ids(self, prompt: str, turns: Sequence[tuple[str, str]] = ()) -> tuple[list[int], list[int]]:
         """The token ids before and after the image.
@@ -111,7 +119,8 @@ class Captioner:
     ) -> Iterator[str]:
         """Yields the whole text so far after each new token; nothing is computed between two `next` calls.
 
-        Closing the iterator therefore ends generation: there is no thread that could go on.
+        Closing the iterator therefore ends generation: there is no thread that could go on. One pass of the model may
+        give several tokens; they are those that it would have given one by one.
 
         Args:
             temperature: 0 takes the likeliest token; above it, samples with `seed`.
@@ -120,19 +129,27 @@ class Captioner:
         cache, generator = DynamicCache(), torch.Generator().manual_seed(seed)
         ends = self._ends()
         written: list[int] = []
+        draft: list[int] = []
         with torch.inference_mode():
             step = {"inputs_embeds": self.embed(visual, prompt, turns)}
-        for _ in range(max_new_tokens):
+        while len(written) < max_new_tokens:
             with torch.inference_mode():  # not around the yield: the mode would leak into the caller
-                logits = self.llava(**step, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
-            token = self._choose(logits.float().cpu(), temperature, generator)
-            if token in ends:
-                break
-            written.append(token)
-            step = {"input_ids": torch.tensor([[token]], device=self.llava.device)}
-            text = self.tokenizer.decode(written, skip_special_tokens=True)
-            if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # half of a multi-byte character
-                yield text.strip()
+                given = step | {"past_key_values": cache, "use_cache": True, "logits_to_keep": 1 + len(draft)}
+                logits = self.llava(**given).logits[0].float().cpu()
+            tokens = [self._choose(each, temperature, generator) for each in logits]
+            right = next((i for i, guess in enumerate(draft) if guess != tokens[i]), len(draft))
+            if right < len(draft):
+                cache.crop(right - len(draft))
+            for token in tokens[: min(right + 1, max_new_tokens - len(written))]:
+                if token in ends:
+                    return
+                written.append(token)
+                text = self.tokenizer.decode(written, skip_special_tokens=True)
+                if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # half of a multi-byte character
+                    yield text.strip()
+            if temperature <= 0:  # a sampled text goes its own ways
+                draft = self._drafts.propose(written)
+            step = {"input_ids": torch.tensor([[token, *draft]], device=self.llava.device)}
 
     def _ids(self, text: str, **options: bool) -> list[int]:
         with self._tokenizing:  # `split_special_tokens` is a state of the shared tokenizer, not of the call

@@ -13,7 +13,7 @@ from .errors import UserError, note
 from .events import Hit, Matches, Missing, Setting, Timing
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .any_engine import AnyEngine
 
 MODES = ("raw", "projected")
 log = logging.getLogger(__name__)
@@ -46,12 +46,12 @@ class Row:
         return self.hit is not None and self.hit.deviations > self.chance
 
 
-def contenders(engine: "Engine") -> list[EncoderStatus]:
+def contenders(engine: "AnyEngine") -> list[EncoderStatus]:
     """The encoders of the engine's suite in the registry's order, ready or not."""
     return [status for status in engine.encoders() if status.suite == engine.config.suite]
 
 
-def compare(engine: "Engine", sound: Sound, start: float | None = None) -> Iterator[Row]:
+def compare(engine: "AnyEngine", sound: Sound, start: float | None = None) -> Iterator[Row]:
     """Yields each row as soon as it is known; closing the iterator ends the comparison.
 
     Args:
@@ -60,8 +60,7 @@ def compare(engine: "Engine", sound: Sound, start: float | None = None) -> Itera
     Raises:
         UserError: the window cannot be used.
     """
-    start = sound.loudest() if start is None else start
-    window = _Window(sound.cut(start), sound.rate)
+    window = _Window(sound.part(start).samples, sound.rate)
     for status in contenders(engine):
         if not status.ready:
             yield Row(status.name, status.title, reason=status.reason)
@@ -84,7 +83,7 @@ class _Window(Sound):
         return f"compared {uuid4().hex}"
 
 
-def _row(engine: "Engine", status: EncoderStatus, mode: str, window: Sound, first: Row | None) -> Row:
+def _row(engine: "AnyEngine", status: EncoderStatus, mode: str, window: Sound, first: Row | None) -> Row:
     """`first` is the encoder's row before this one, whose embedding this one rests on."""
     found, ms = None, {}
     try:

@@ -5,24 +5,24 @@ parts of a picture go along with the sound, `ask` has a question answered. Parts
 use; one that is missing costs only what it feeds.
 """
 
+import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import encoders, gallery, sandbox
+from . import encoders, weights
+from .any_engine import AnyEngine
 from .audio import Sound, resample
 from .checks import check
-from .config import TOP_CLIPS, WINDOW_SECONDS, Config, limit_threads
-from .errors import UserError
+from .config import TOP_CLIPS, Config, limit_threads
 from .events import (
     AnswerPart,
     CaptionPart,
     Event,
-    Heard,
     Matches,
     Missing,
     Placed,
@@ -36,65 +36,61 @@ from .pictures import Picture, Pictures
 from .questions import ANSWER_TOKENS, Exchange, asked, conversation
 from .recent import Recent
 from .stages import Stages
-from .suites import SUITES, protocols
+from .suites import SUITES, llava_spec, protocols
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .compare import Row
     from .projection import Projector
 
 
-class Engine:
-    """One per process. Safe to call from several threads."""
+class Engine(AnyEngine):
+    """The models in this process. One per process."""
 
     def __init__(self, config: Config | None = None) -> None:
-        self.config = config = config or Config()
-        self.parts = Parts(config)
-        self.gallery = gallery.read(config.gallery, SUITES[config.suite].space(config))
-        self._embeddings = Recent[tuple[str, float, str], "Tensor"](config.embedding_cache)
-        self._sounds = Recent[tuple[str, float], Sound](config.sound_cache)
-        self._pictures = Pictures(config, self.parts.tower, self.load_sound)
+        super().__init__(config or Config())
+        self.parts = Parts(self.config)
+        self._embeddings = Recent[tuple[str, str], "Tensor"](self.config.embedding_cache)
+        self._pictures = Pictures(self.config, self.parts.tower, self.load_sound)
 
     def warm(self) -> None:
-        """Starts loading everything in the background and returns at once; `status` says so from then on."""
+        super().warm()
         self.parts.announce()
-        for work in (sandbox.start, self._load_all):
-            threading.Thread(target=work, name="warm", daemon=True).start()
+        threading.Thread(target=self._load_all, name="load", daemon=True).start()
 
     def status(self) -> list[str]:
-        """What is still loading or missing, a sentence each; empty when all is ready."""
         return self.parts.status()
 
     def encoders(self) -> list[encoders.EncoderStatus]:
-        """Every encoder of both suites: ready or why not."""
         return encoders.statuses(self.config)
 
     def protocols(self) -> tuple[str, ...]:
-        """Those of `PROTOCOLS` that captions can be written by, the default last."""
         return protocols(self.config)
 
     def knows_words(self) -> bool:
-        """Whether `search_words` is of use."""
         return encoders.worded(self.config) is not None
 
-    def load_sound(self, path: str | Path) -> Sound:
-        """Decodes a file under the configured limits; the last few are kept.
+    def has_encoder(self, name: str) -> bool:
+        return self.parts.has_encoder(name)
 
-        Raises:
-            UserError: the file cannot be used.
-        """
-        path = Path(path)
+    def specs(self, setting: Setting) -> dict[str, str]:
+        specs = {"clip_space": SUITES[self.config.suite].space(self.config).spec}
         try:
-            key = (str(path), path.stat().st_mtime)
-        except OSError as error:
-            raise UserError("This sound is no longer here.", "Please give it again.") from error
-        return self._sounds.get(key, lambda: sandbox.decode(path, self.config.limits))
+            spec = self.parts.encoder(setting.encoder).spec
+            specs |= {"encoder": spec.hash, "encoder_checkpoint": spec.checkpoint}
+        except NotReady:
+            pass  # it was there when the result was made
+        projector = encoders.trained(f"{setting.encoder}-projector", self.config)
+        if setting.projected_share and projector.exists():
+            specs["projector"] = weights.sha256(projector)[:12]
+        llava = llava_spec(self.config, setting.protocol or self.protocols()[-1])
+        return specs | {"llava": hashlib.sha256(llava.encode()).hexdigest()[:12]}
 
     def embed_file(self, path: str | Path, setting: Setting) -> tuple["Tensor", "Tensor"]:
         """Embedding [d] and token [D] of a file's loudest window."""
         self._check(setting)
-        sound = self.load_sound(path)
-        embedding = self._embed(sound, setting, sound.loudest())
+        embedding = self._embed(self.load_sound(path).part(), setting)
         return embedding, self._project(embedding, setting)
 
     def look_at(self, path: str | Path) -> tuple["Tensor", "Tensor"]:
@@ -103,22 +99,12 @@ class Engine:
         return seen.token, seen.patches
 
     def look(self, sound: Sound, setting: Setting, start: float | None = None) -> Relevance:
-        """Which parts of the picture in use (`Setting.picture`) lie nearest to the sound's token.
-
-        Args:
-            start: of the window, in seconds; None takes the loudest.
-
-        Raises:
-            UserError: the setting, the sound or the picture cannot be used.
-            NotReady: a part is missing.
-        """
         from .captioner import relevance
 
         self._check(setting)
-        start = self._start(sound, start)
-        clip, picture = self._beside(sound, setting, start)
-        token = self._token(sound, setting, start, Stages())
-        cosines, order = relevance(token, picture.patches)
+        window = sound.part(start)
+        clip, picture = self._beside(window, setting)
+        cosines, order = relevance(self._token(window, setting, Stages()), picture.patches)
         grid = SUITES[self.config.suite].grid
         return Relevance(clip, picture.view, grid, tuple(cosines.tolist()), tuple(order.tolist()))
 
@@ -130,22 +116,12 @@ class Engine:
         history: Sequence[Exchange] = (),
         start: float | None = None,
     ) -> Iterator[Event]:
-        """Yields the growing answer to a question, then the times. Closing the iterator ends it.
-
-        Args:
-            history: what was said so far, beginning with the prompt and its caption; the oldest is left out of what
-                is too long.
-            start: of the window, in seconds; None takes the loudest.
-
-        Raises:
-            UserError: the question, the setting or the sound cannot be used.
-        """
         self._check(setting)
         prompt, turns = conversation(history, asked(question))
         stages, text = Stages(), ""
         try:
             with enough_memory("The caption model"):
-                visual = self._visual(sound, setting, self._start(sound, start))
+                visual = self._visual(sound.part(start), setting)
                 captioner = self.parts.captioner(setting.protocol)
                 for text in stages.growing(captioner.stream(visual, prompt, ANSWER_TOKENS, turns=turns), "answer"):
                     yield AnswerPart(text)
@@ -155,38 +131,15 @@ class Engine:
         yield AnswerPart(text, done=True)
         yield stages.told()
 
-    def run_file(self, path: str | Path, setting: Setting, start: float | None = None) -> Iterator[Event]:
-        """Decodes a file and runs one analysis; see `run`."""
-        stages = Stages()
-        with stages("decode"):
-            sound = self.load_sound(path)
-        yield from self.run(sound, setting, start, stages)
-
     def run(
-        self,
-        sound: Sound,
-        setting: Setting,
-        start: float | None = None,
-        stages: Stages | None = None,
-        truth: Truth | None = None,
+        self, sound: Sound, setting: Setting, start: float | None = None, truth: Truth | None = None
     ) -> Iterator[Event]:
-        """Runs one analysis. Closing the iterator ends it, caption included.
-
-        Args:
-            start: of the window, in seconds; None takes the loudest.
-            stages: times measured so far, where the sound was decoded for this analysis.
-            truth: what is heard, where that is known; its rank is told with the matches.
-
-        Raises:
-            UserError: the setting or the sound cannot be used.
-        """
         self._check(setting)
-        stages = stages or Stages()
-        start = self._start(sound, start)
-        yield self._heard(sound, start)
+        window, stages = sound.part(start), Stages()
+        yield sound.heard(start)
         try:
             with enough_memory("The search"):
-                token = self._token(sound, setting, start, stages)
+                token = self._token(window, setting, stages)
                 matches, placed = self._find(token, setting, truth, stages)
         except NotReady as missing:
             yield Missing("search", str(missing))
@@ -195,46 +148,26 @@ class Engine:
         yield matches
         yield placed
         if setting.caption:
-            yield from self._caption(sound, setting, start, stages)
+            yield from self._caption(window, setting, stages)
         yield stages.told()
 
-    def run_each(
-        self, sound: Sound, settings: Iterable[Setting], start: float | None = None, truth: Truth | None = None
-    ) -> Iterator[tuple[Setting, Event]]:
-        """Several settings on one window, one after the other; those of one encoder share its embedding."""
-        for setting in settings:
-            for event in self.run(sound, setting, start, truth=truth):
-                yield setting, event
+    def compare(self, sound: Sound, start: float | None = None) -> "Iterator[Row]":
+        from . import compare
+
+        return compare.compare(self, sound, start)
 
     def search_words(self, text: object, top: int = TOP_CLIPS) -> WordsFound:
-        """Where typed words lie among the clips.
-
-        Raises:
-            UserError: the text cannot be searched for, or no encoder's words can be used now.
-        """
         from . import words
 
         return words.search(self, text, top)
 
-    def _start(self, sound: Sound, start: float | None) -> float:
-        """Start of the window in seconds, within the sound; None is its loudest.
-
-        Raises:
-            UserError: not a number.
-        """
-        if start is None:
-            return sound.loudest()
-        if not np.isfinite(start):
-            raise UserError("The window must start at a number of seconds.")
-        return float(np.clip(start, 0.0, max(0.0, sound.seconds - WINDOW_SECONDS)))
-
-    def _token(self, sound: Sound, setting: Setting, start: float, stages: Stages) -> "Tensor":
-        """Token [D] of the window. What is not there yet is loaded first, outside the measured stages."""
+    def _token(self, window: Sound, setting: Setting, stages: Stages) -> "Tensor":
+        """Token [D]. What is not there yet is loaded first, outside the measured stages."""
         self._projector(setting)
-        if self._key(sound, setting, start) not in self._embeddings:
+        if (window.digest, setting.encoder) not in self._embeddings:
             self.parts.encoder(setting.encoder)
         with stages("encode"):
-            embedding = self._embed(sound, setting, start)
+            embedding = self._embed(window, setting)
         with stages("project"):
             return self._project(embedding, setting)
 
@@ -251,15 +184,13 @@ class Engine:
             placed = matching.placed(self.gallery, found, matches)
         return matches, placed
 
-    def _caption(
-        self, sound: Sound, setting: Setting, start: float, stages: Stages
-    ) -> Iterator[CaptionPart | Missing]:
+    def _caption(self, window: Sound, setting: Setting, stages: Stages) -> Iterator[CaptionPart | Missing]:
         """Streams the caption; what is missing is said and the rest of the analysis stands."""
         text = ""
         try:
             with enough_memory("The caption model"):
                 captioner = self.parts.captioner(setting.protocol)
-                visual = self._visual(sound, setting, start)
+                visual = self._visual(window, setting)
                 writing = captioner.stream(visual, setting.prompt, setting.max_new_tokens, setting.temperature)
                 for text in stages.growing(writing, "caption"):
                     yield CaptionPart(text)
@@ -268,43 +199,39 @@ class Engine:
             return
         yield CaptionPart(text, done=True)
 
-    def _visual(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
+    def _visual(self, window: Sound, setting: Setting) -> "Tensor":
         """The token, then the k most relevant patches of the picture in use: [1 + k, D]."""
         import torch
 
         from .captioner import relevant_patches
 
-        token = self._token(sound, setting, start, Stages())
+        token = self._token(window, setting, Stages())
         if setting.k == 0:
             return token[None]
-        patches = self._beside(sound, setting, start)[1].patches
+        patches = self._beside(window, setting)[1].patches
         return torch.cat([token[None], patches[relevant_patches(token, patches, setting.k)]])
 
-    def _beside(self, sound: Sound, setting: Setting, start: float) -> tuple[str | None, Picture]:
+    def _beside(self, window: Sound, setting: Setting) -> tuple[str | None, Picture]:
         """The picture in use, and the id of its clip where it is one's frame."""
         if setting.picture:
             return None, self._pictures.look(setting.picture)
         try:
-            token = self._token(sound, replace(setting, mode="projected"), start, Stages())
+            token = self._token(window, replace(setting, mode="projected"), Stages())
         except NotReady:  # where no projector was trained yet, each token looks at its own best match
-            token = self._token(sound, setting, start, Stages())
+            token = self._token(window, setting, Stages())
         clip = self.gallery.clips[int(self._index().search(token.numpy(), 1).ids[0])]
         return clip.id, self._pictures.look(clip.poster)
 
-    def _embed(self, sound: Sound, setting: Setting, start: float) -> "Tensor":
-        """Embedding [d], cached per (sound, window, encoder): switching mode, t, k or prompt encodes nothing."""
+    def _embed(self, window: Sound, setting: Setting) -> "Tensor":
+        """Embedding [d], cached per (window, encoder): switching mode, t, k or prompt encodes nothing."""
         import torch
 
         def encode() -> "Tensor":
             encoder = self.parts.encoder(setting.encoder)
-            window = sound.window(start, self.config.limits.silence_rms)
-            waveform = resample(window, sound.rate, encoder.sample_rate)
+            waveform = resample(window.window(0.0, self.config.limits.silence_rms), window.rate, encoder.sample_rate)
             return encoder.encode(torch.from_numpy(waveform)[None])[0]
 
-        return self._embeddings.get(self._key(sound, setting, start), encode)
-
-    def _key(self, sound: Sound, setting: Setting, start: float) -> tuple[str, float, str]:
-        return sound.digest, round(start, 3), setting.encoder
+        return self._embeddings.get((window.digest, setting.encoder), encode)
 
     def _project(self, embedding: "Tensor", setting: Setting) -> "Tensor":
         import torch
@@ -321,12 +248,6 @@ class Engine:
 
     def _index(self):
         return self.parts.index(self.gallery)
-
-    def _heard(self, sound: Sound, start: float) -> Heard:
-        if sound.seconds <= WINDOW_SECONDS:
-            return Heard(sound.seconds, (0.0, sound.seconds), "whole", sound.truncated)
-        chosen = "loudest" if abs(start - sound.loudest()) < 0.02 else "visitor"
-        return Heard(sound.seconds, (start, start + WINDOW_SECONDS), chosen, sound.truncated)
 
     def _check(self, setting: Setting) -> None:
         ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]

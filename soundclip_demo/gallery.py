@@ -22,6 +22,7 @@ from .suites import Space
 
 COLUMNS = ("id", "category", "caption", "video", "poster", "still", "picture_kind", "licence", "attribution")
 ANNOTATIONS = "annotations.jsonl"
+BUILD = "python -m soundclip_demo gallery build FOLDER --out GALLERY"
 REFUSED = f"Delete {ANNOTATIONS}, or make it again with: python -m training annotate --gallery GALLERY --out FILE"
 
 
@@ -104,7 +105,7 @@ def read(folder: Path, space: Space) -> Gallery:
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The gallery in {folder.name} cannot be opened ({type(error).__name__}).",
-            "Build it again with: python -m soundclip_demo gallery build FOLDER --out GALLERY",
+            f"Build it again with: {BUILD}",
         ) from error
     if made_for != space.name:
         raise UserError(f"This gallery was made for {made_for}, not for {space.name}.", "Build it again.")

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from . import alignment, atlas, clips, search_large
+from . import alignment, atlas, clips, indexes, search_large
 from .audio import Sound, decode, resample
 from .config import WINDOW_SECONDS, Config
 from .errors import UserError
@@ -84,7 +84,7 @@ def embed(out: Path, tokens: np.ndarray, title: str, note: str, space: Space) ->
     """Writes `tokens.npy`, `gallery.json` and, for many, the search index of clips that are listed already; the map has
     to be drawn anew."""
     np.save(out / "tokens.npy", tokens.astype(np.float16))
-    search_large.remove(out)  # of an earlier build
+    indexes.remove(out)  # of an earlier build
     if len(tokens) > search_large.MANY:
         search_large.build(out)
     about = {"title": title, "space": space.name, "spec": space.spec, "note": note}

@@ -10,10 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import adapter, encoders, weights
+from . import adapter, encoders, tradeoff, weights
 from .config import Config
 from .errors import UserError, lacks
 from .suites import SUITES, llava_folder, protocols
@@ -34,6 +33,10 @@ log = logging.getLogger(__name__)
 
 class NotReady(Exception):
     """A part cannot run now; the message is one sentence for the visitor."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 @contextmanager
@@ -101,12 +104,19 @@ class Parts:
 
     def captioner(self, protocol: str | None = None) -> "Captioner":
         """The one of a protocol; None takes the tuned one where there is one."""
-        frozen = self._once(
-            "captioner", "The caption model", lambda: self._suite.captioner(self._fetch, self._config, self.tower())
-        )
+        results = self._config.results / f"{self._config.suite}.json"
+
+        def load() -> "Captioner":
+            loaded = self._suite.captioner(self._fetch, self._config, self.tower())
+            return loaded.guessing(tradeoff.captions(results, "frozen"))
+
+        frozen = self._once("captioner", "The caption model", load)
         if (protocol or protocols(self._config)[-1]) == "frozen":
             return frozen
-        tune = partial(adapter.tuned, frozen, llava_folder(self._config))
+
+        def tune() -> "Captioner":
+            return adapter.tuned(frozen, llava_folder(self._config)).guessing(tradeoff.captions(results, "tuned"))
+
         return self._once("adapter", "The caption model's adapter", tune)
 
     def word_space(self, name: str, meets: str, gallery: "Gallery") -> "WordSpace":
@@ -121,7 +131,7 @@ class Parts:
 
     def index(self, gallery: "Gallery") -> "Index":
         def load() -> "Index":
-            from .search_large import index_of
+            from .indexes import index_of
 
             return index_of(gallery.folder, gallery.tokens)
 

@@ -2,7 +2,6 @@
 as a page to read and print in `report.py`."""
 
 import csv
-import hashlib
 import io
 import json
 import platform
@@ -12,14 +11,11 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from . import encoders, weights
 from .config import ROOT
-from .parts import NotReady
 from .results import Result
-from .suites import SUITES, llava_spec
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .any_engine import AnyEngine
     from .events import Setting
     from .gallery import Gallery
 
@@ -53,9 +49,9 @@ class Record:
     made: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
 
-def make(engine: "Engine", name: str, results: list[Result], licence: str = "", attribution: str = "") -> Record:
+def make(engine: "AnyEngine", name: str, results: list[Result], licence: str = "", attribution: str = "") -> Record:
     """The record of one sound under one or more settings."""
-    specs = tuple(_specs(engine, result.setting) for result in results)
+    specs = tuple(engine.specs(result.setting) for result in results)
     last = engine.protocols()[-1]
     return Record(name, engine.config.suite, engine.gallery, tuple(results), specs, last, licence, attribution)
 
@@ -123,21 +119,6 @@ def _chance(result: Result) -> dict[str, Any] | None:
         return None
     best = round(found.hits[0].deviations, 2)
     return {"best": best, "chance_ends_at": round(found.chance, 2), "above_chance": found.above_chance}
-
-
-def _specs(engine: "Engine", setting: "Setting") -> dict[str, str]:
-    config = engine.config
-    specs = {"clip_space": SUITES[config.suite].space(config).spec}
-    try:
-        spec = engine.parts.encoder(setting.encoder).spec
-        specs |= {"encoder": spec.hash, "encoder_checkpoint": spec.checkpoint}
-    except NotReady:
-        pass  # it was there when the result was made
-    projector = encoders.trained(f"{setting.encoder}-projector", config)
-    if setting.projected_share and projector.exists():
-        specs["projector"] = weights.sha256(projector)[:12]
-    llava = llava_spec(config, setting.protocol or engine.protocols()[-1])
-    return specs | {"llava": hashlib.sha256(llava.encode()).hexdigest()[:12]}
 
 
 def _text(words: str) -> str:

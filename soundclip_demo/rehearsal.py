@@ -16,7 +16,7 @@ from .errors import UserError, note
 from .events import CaptionPart, Event, Matches, Missing, Setting, Timing
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .any_engine import AnyEngine
 
 CAPTION_STAGES = ("caption_first_token", "caption")
 Scene = tuple[Path, Setting]
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Rehearsal:
     """Runs scenes in the background. Safe to call from several threads."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "AnyEngine") -> None:
         self.engine = engine
         self.done = self.wanted = 0  # captions
         self.clips: dict[str, None] = {}  # ids of those that the scenes with a caption found, in their order
@@ -43,7 +43,7 @@ class Rehearsal:
         return thread
 
     def run(self, sound: Sound, setting: Setting, start: float | None = None) -> Iterator[Event]:
-        """What `Engine.run` yields. A rehearsed caption comes whole and marked, with the times that it took."""
+        """What the engine's `run` yields. A rehearsed caption comes whole and marked, with the times that it took."""
         said = self._said.get(self._key(sound, setting, start)) if setting.caption else None
         if said is None:
             yield from self.engine.run(sound, setting, start)

@@ -1,18 +1,20 @@
 """One analysis or comparison as plain data: what the command line prints and the public API returns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compare import Row, compare
-from .config import WINDOW_SECONDS, Config
-from .encoders import statuses
-from .engine import Engine
+from .compare import Row
+from .config import WINDOW_SECONDS
 from .events import AnswerPart, CaptionPart, Event, Heard, Matches, Missing, Placed, Setting, Timing
 from .questions import Exchange, asked
+
+if TYPE_CHECKING:
+    from .any_engine import AnyEngine
+    from .encoders import EncoderStatus
 
 
 @dataclass(eq=False)
@@ -79,7 +81,7 @@ Wanted = Callable[[], bool]  # whether what is under way still is
 
 
 def gather(
-    engine: Engine, path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
+    engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
 ) -> Result:
     """Runs one sound through the engine.
 
@@ -99,14 +101,14 @@ def gather(
 
 
 def analyze(
-    engine: Engine, path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
+    engine: "AnyEngine", path: str | Path, setting: Setting, start: float | None = None, wanted: Wanted = lambda: True
 ) -> dict[str, Any]:
     """The same as plain data, see `Result.plain`."""
     return gather(engine, path, setting, start, wanted).plain(engine.config.suite)
 
 
 def answered(
-    engine: Engine, path: str | Path, setting: Setting, question: str, wanted: Wanted = lambda: True
+    engine: "AnyEngine", path: str | Path, setting: Setting, question: str, wanted: Wanted = lambda: True
 ) -> dict[str, Any]:
     """Has a sound captioned, and then a question about it answered, as the page does.
 
@@ -131,7 +133,7 @@ def answered(
     return result
 
 
-def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:
+def comparison(engine: "AnyEngine", path: str | Path) -> dict[str, Any]:
     """Runs the loudest window of one sound through every encoder of the suite, raw and projected.
 
     Returns:
@@ -148,7 +150,7 @@ def comparison(engine: Engine, path: str | Path) -> dict[str, Any]:
     return {
         "sound": {"seconds": round(sound.seconds, 3), "window": window},
         "suite": engine.config.suite,
-        "rows": [_plain(row) for row in compare(engine, sound, start)],
+        "rows": [_plain(row) for row in engine.compare(sound, start)],
     }
 
 
@@ -166,6 +168,6 @@ def _plain(row: Row) -> dict[str, Any]:
     }
 
 
-def encoder_table(config: Config) -> list[dict[str, Any]]:
-    """Every encoder in both suites: name, title, suite, ready, reason."""
-    return [asdict(status) for status in statuses(config)]
+def encoder_table(statuses: "Iterable[EncoderStatus]") -> list[dict[str, Any]]:
+    """Of each encoder: name, title, suite, ready, reason."""
+    return [asdict(status) for status in statuses]

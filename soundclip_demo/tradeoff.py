@@ -138,6 +138,12 @@ def read(file: Path) -> Tradeoff | None:
     )
 
 
+def captions(file: Path, protocol: str) -> list[str]:
+    """The captions that the results of a suite keep of a protocol's LLaVA, of every setting; none without results."""
+    rows = json.loads(file.read_text()).get("settings", []) if file.exists() else []
+    return [kept["caption"] for row in rows for kept in row.get("caption_examples", {}).get(protocol, [])]
+
+
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
     """Indices of the points that no other point beats: none is as good in both numbers and better in one."""
     return [

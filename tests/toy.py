@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from soundclip_demo.captioner import SMOLLM2, Captioner
 from soundclip_demo.config import DEFAULT_PROMPT, Config
 from soundclip_demo.encoders import checkpoint, whisper, whisperclip
 from soundclip_demo.encoders.base import TowerEncoder
+from soundclip_demo.encoders.joint import Side, Sides, load_words
 from soundclip_demo.gallery_build import save as save_gallery
 from soundclip_demo.suites import SUITES, Space
 from training import projector, settings
@@ -343,6 +345,17 @@ def workspace(root: Path) -> Workspace:
     _projectors(made)
     _llava(made, eye)
     return made
+
+
+def worded(made: Workspace, folder: Path) -> Config:
+    """The workspace with spaces for CLAP (words) and AudioCLIP (pictures and words); its checkpoints go to `folder`."""
+    shutil.copytree(made.checkpoints, folder, dirs_exist_ok=True)
+    torch.manual_seed(0)
+    inputs = {"picture": 1280, "text": load_words(weights.folder("language", made.cache))(["dog"]).shape[1]}
+    for name, sides in {"clap": ("text",), "audioclip": ("picture", "text")}.items():
+        space = Sides({side: Side(inputs[side], 256) for side in sides})
+        save_file(space.state_dict(), folder / f"{name}-joint.safetensors")
+    return made.config(checkpoints=folder)
 
 
 def _standardised(made: Workspace) -> vision.EfficientNetLite:

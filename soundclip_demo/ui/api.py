@@ -183,7 +183,7 @@ def add_api(page: Page) -> None:
         """Lists every encoder of both suites: name, title, suite, ready, and the reason why not."""
         from ..results import encoder_table
 
-        return encoder_table(engine.config)
+        return encoder_table(engine.encoders())
 
     with gr.Row(visible=False):
         inputs = [

@@ -58,20 +58,17 @@ class Asking:
         items: list[Item] | None,
         raw: Ticket | None,
         projected: Ticket | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
         request: gr.Request,
+        *choices: Any,
     ) -> list[Any]:
-        """[question, items, answers, field]: opens a turn for a question; a problem leaves the field as it is."""
+        """[question, items, answers, field]: opens a turn for a question; a problem leaves the field as it is. The
+        `choices` are those of `Describing.setting`."""
         earlier = items or []
         ticket = dict(zip(SIDES, (raw, projected), strict=True)).get(which)
         try:
             if ticket is None:
                 raise UserError(texts.ASK_NO_SOUND)
-            setting = self.describing.setting(ticket, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(ticket, *choices)
             put = asked(text or "")
         except UserError as problem:
             return [gr.skip(), gr.skip(), drawn(earlier, str(problem)), gr.skip()]

@@ -5,7 +5,6 @@ card when it is asked for, since a gallery has too many clips to send them all. 
 """
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,12 +12,12 @@ import gradio as gr
 from ..alignment import DIMENSIONS, HIGHEST
 from . import texts
 from .media import address
+from .scripted import scripted
 
 if TYPE_CHECKING:
     from ..alignment import Alignment, Annotation
     from ..gallery import Clip, Gallery
 
-HERE = Path(__file__).parent
 TEMPLATE = f"""
 <dialog class="clip-card" aria-labelledby="clip-card-title">
   <button type="button" class="round clip-close" aria-label="{escape(texts.CARD_CLOSE)}">×</button>
@@ -33,11 +32,10 @@ def clip_card(gallery: "Gallery") -> gr.HTML:
     def about(clip: Any) -> str:
         return asked_for(gallery, clip)
 
-    return gr.HTML(
+    return scripted(
+        "card.js",
         value="",
         html_template=TEMPLATE,
-        js_on_load=(HERE / "card.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="clip-card",
         words={"failed": texts.CARD_FAILED},
         server_functions=[about],

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -12,12 +11,11 @@ from ..events import Hit
 from . import texts
 from .line import Wait
 from .media import address
+from .scripted import scripted
 
 if TYPE_CHECKING:
     from ..gallery import Gallery
     from .choosing import Chosen
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,7 @@ def row_id(row: Row) -> str:
 
 def compare_panel() -> gr.HTML:
     """Triggers `compare` and `halt`, and with `row` of a row `describe`, `hush` and `adopt`."""
-    return gr.HTML(
-        value=ready(None),
-        js_on_load=(HERE / "compare.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_id="compare",
-    )
+    return scripted("compare.js", value=ready(None), elem_id="compare")
 
 
 def ready(name: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..compare import Row, compare, contenders
+from ..compare import Row, contenders
 from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting
 from .choosing import Chosen
@@ -57,7 +57,7 @@ class Comparing:
         yield [comparison, self._draw(comparison)]
         try:
             sound = self.page.engine.load_sound(chosen.path)
-            with closing(compare(self.page.engine, sound, chosen.start)) as rows:
+            with closing(self.page.engine.compare(sound, chosen.start)) as rows:
                 for row in rows:
                     if comparison.state != "running":
                         break
@@ -102,22 +102,13 @@ class Comparing:
         return self._draw(comparison)
 
     @steady
-    def write(
-        self,
-        asked: Asked | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
-        request: gr.Request,
-    ) -> Iterator[str]:
-        """Yields the table after each word of the row's caption."""
+    def write(self, asked: Asked | None, request: gr.Request, *choices: Any) -> Iterator[str]:
+        """Yields the table after each word of the row's caption; the `choices` are those of `Describing.setting`."""
         if asked is None:
             return
         comparison, visitor = asked.comparison, session(request)
         try:
-            setting = self.describing.setting(asked.ticket, protocol, sees, int(k), own, prompt)
+            setting = self.describing.setting(asked.ticket, *choices)
             with closing(self.describing.written(visitor, asked.ticket, setting)) as parts:
                 for part in parts:
                     if not self._note(asked, part):

@@ -10,7 +10,7 @@ import gradio as gr
 
 from ..errors import UserError
 from ..events import CaptionPart, Missing, Setting, Timing
-from . import caption, texts
+from . import caption, given, texts
 from .finding import Ticket
 from .handlers import Page, failed, session, steady
 from .line import Wait
@@ -46,23 +46,14 @@ class Describing:
         return [caption.panel("", stopped=True) if wait else gr.skip() for wait in waits]
 
     @steady
-    def describe(
-        self,
-        ticket: Ticket | None,
-        protocol: str,
-        sees: str,
-        k: float,
-        own: str | None,
-        prompt: str,
-        request: gr.Request,
-    ) -> Iterator[list[Any]]:
+    def describe(self, ticket: Ticket | None, request: gr.Request, *choices: Any) -> Iterator[list[Any]]:
         """Yields [a column's caption, how captions came about]; it says by itself whether Stop or Describe again is
-        of use."""
+        of use. The `choices` are those of `setting`."""
         if ticket is None:
             return
         visitor, turns = session(request), self.page.turns
         try:
-            setting = self.setting(ticket, protocol, sees, int(k), own, prompt)
+            setting = self.setting(ticket, *choices)
             told = caption.told(self.page.engine.config.suite, setting, self._category(ticket))
             text, times, early = "", None, False
             with closing(self.written(visitor, ticket, setting)) as events:
@@ -131,12 +122,12 @@ class Describing:
                     yield event
 
     def setting(
-        self, ticket: Ticket, protocol: str, sees: str, k: int, own: str | None, prompt: str
+        self, ticket: Ticket, protocol: str | None, sees: str, k: Any, own: str | None, prompt: str | None
     ) -> Setting:
-        """The ticket's setting with what the visitor chose for captions.
+        """The ticket's setting with what the visitor chose for all captions: the values of `wiring.caption_choices`.
 
         Raises:
-            UserError: the wanted picture is not there.
+            UserError: the wanted picture is not there, or `k` is no number of patches.
         """
         if sees == texts.SEES_PICTURE and own is None:
             raise UserError(texts.PICTURE_FIRST)
@@ -144,7 +135,7 @@ class Describing:
             ticket.setting,
             caption=True,
             protocol=protocol,
-            k=0 if sees == texts.SEES_SOUND else k,
+            k=given.patches(sees, k, self.page.patches),
             picture=own if sees == texts.SEES_PICTURE else None,
-            prompt=prompt.strip() or Setting.prompt,
+            prompt=(prompt or "").strip() or Setting.prompt,
         )

@@ -9,7 +9,7 @@ import gradio as gr
 from ..errors import UserError
 from ..events import Heard, Matches, Missing, Setting, Timing
 from ..results import Result
-from . import caption, matches, texts
+from . import caption, given, matches, texts
 from .choosing import Chosen
 from .handlers import Page, failed, lasting, session, steady
 from .map import stars
@@ -46,8 +46,12 @@ class Ticket:
 
 
 def beside(encoder: str, share: float) -> tuple[Setting, Setting]:
-    """The settings of both columns; `share` of the right one's token is projected, in [0, 1]."""
-    share = round(float(share), 2)
+    """The settings of both columns; `share` of the right one's token is projected, in [0, 1].
+
+    Raises:
+        UserError: it is no such share.
+    """
+    share = round(given.share(share), 2)
     other = {"mode": "projected"} if share == 1 else {"mode": "blend", "t": share}
     return Setting(encoder, "raw", caption=False), Setting(encoder, **other, caption=False)
 

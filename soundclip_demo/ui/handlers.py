@@ -18,6 +18,7 @@ import gradio as gr
 from ..errors import UserError, lacks, note
 from ..events import Setting
 from ..rehearsal import Rehearsal
+from ..suites import SUITES
 from ..zerogpu import on_gpu
 from . import caption, texts
 from .examples import Example
@@ -26,7 +27,7 @@ from .tradeoff import read_go
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 TICK = 2.0  # seconds
 KEEP = [gr.skip(), gr.skip()]
@@ -36,11 +37,12 @@ log = logging.getLogger(__name__)
 class Page:
     """What all handlers share, and those of the page as a whole."""
 
-    def __init__(self, engine: "Engine", examples: dict[str, Example]) -> None:
+    def __init__(self, engine: "AnyEngine", examples: dict[str, Example]) -> None:
         self.engine = engine
         self.rehearsal = Rehearsal(engine)
         self.run, self.run_each = on_gpu(self.rehearsal.run), on_gpu(engine.run_each)
         self.examples = examples
+        self.patches = SUITES[engine.config.suite].patches  # of a picture
         self.turns, self.line = Turns(), Line()
         self._serials = itertools.count()
 
@@ -60,7 +62,7 @@ class Page:
 
     def wake(self, encoder: str | None) -> list[Any]:
         """[ticks, timer]: an encoder that has to be loaded first is worth a loading line."""
-        if not encoder or self.engine.parts.has_encoder(encoder):
+        if not encoder or self.engine.has_encoder(encoder):
             return KEEP
         return [0, gr.Timer(value=TICK, active=True)]
 

@@ -16,8 +16,8 @@ from . import texts
 from .choosing import Chosen
 from .finding import Ticket
 from .handlers import Page, failed
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 KINDS = {"json": "application/json", "csv": "text/csv", "html": "text/html"}
 TEMPLATE = """
 <div class="keep"><span class="keep-label"></span>
@@ -32,11 +32,10 @@ TEMPLATE = """
 
 def keep_buttons() -> gr.HTML:
     """`value` is what `Keeping.save` gives; triggers `save` with `kind` and `sound`."""
-    return gr.HTML(
+    return scripted(
+        "keep.js",
         value=None,
         html_template=TEMPLATE,
-        js_on_load=(HERE / "keep.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="keep",
         words={
             "label": texts.KEEP,

@@ -34,7 +34,7 @@ from .waveform import waveform
 from .wiring import QUICK, wire
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 MOST_WAITING = 60  # events of all visitors; most take a tenth of a second, and captions have a line of their own
 USUAL_K = 8  # as many patches as the compact LLaVA saw in training
@@ -42,7 +42,7 @@ USUAL_K = 8  # as many patches as the compact LLaVA saw in training
 SOUND_TYPES = ["audio", "video", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mkv", ".mov"]
 
 
-def build(engine: "Engine", order: Path | None = None) -> gr.Blocks:
+def build(engine: "AnyEngine", order: Path | None = None) -> gr.Blocks:
     """The Blocks of the demo with its queue; `launch(**launch_options(engine))` starts it.
 
     Args:
@@ -163,7 +163,7 @@ def keep_row(page: Page, talk: Talk) -> dict[str, gr.HTML]:
         return {"talk": talk_mode(page, talk), "files": keep_buttons(), "link": link_button()}
 
 
-def look_inputs(engine: "Engine") -> dict[str, Any]:
+def look_inputs(engine: "AnyEngine") -> dict[str, Any]:
     """Which LLaVA writes, what it sees beside the sound, and how near that lies to the tokens."""
     there, most = engine.protocols(), SUITES[engine.config.suite].patches
     with gr.Accordion(texts.LOOK, open=False, elem_classes="sheet", elem_id="looking"), gr.Row(elem_id="look-row"):
@@ -197,7 +197,7 @@ def header() -> str:
     return f"<header><h1>{escape(texts.TITLE)}</h1><p>{escape(texts.SUBTITLE)}</p></header>"
 
 
-def about(engine: "Engine") -> str:
+def about(engine: "AnyEngine") -> str:
     """The suite, the gallery's nature and what cannot run here, at the foot of the page."""
     rows = "".join(
         f"<li>{escape(row.title)} ({escape(row.suite)} suite): {escape(row.reason)}</li>"

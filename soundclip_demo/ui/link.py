@@ -5,7 +5,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -13,8 +12,9 @@ import gradio as gr
 
 from ..events import Setting
 from . import texts
+from .given import number
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 LONGEST = 500  # characters of an address that are read
 TEMPLATE = """
 <div class="link"><button type="button" class="do link-talk"></button
@@ -77,22 +77,12 @@ def read(
     return Link(values["encoder"], values["t"], values["k"], values["sound"], values["llava"]), unknown
 
 
-def number(text: Any, least: float, most: float) -> float | None:
-    """A number within limits; None for anything else."""
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        return None
-    return value if least <= value <= most else None
-
-
 def link_button() -> gr.HTML:
     """`value` is what `state` gives; triggers `open` with the `query` of an address that was opened."""
-    return gr.HTML(
+    return scripted(
+        "link.js",
         value=None,
         html_template=TEMPLATE,
-        js_on_load=(HERE / "link.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="link",
         words={
             "talk": texts.TALK_MODE,

@@ -3,18 +3,17 @@
 import base64
 import io
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from ..events import Relevance
 from . import texts
+from .scripted import scripted
 
 if TYPE_CHECKING:
     from PIL import Image
 
-HERE = Path(__file__).parent
 MARKS = (15, 150)  # the two budgets of the paper
 TEMPLATE = f"""
 <section class="look empty" aria-label="{escape(texts.LOOK)}">
@@ -35,11 +34,10 @@ TEMPLATE = f"""
 
 def look_panel(patches: int) -> gr.HTML:
     """`value` is what `looked_at` gives, or None; `keep` carries the `k` that the visitor chose."""
-    return gr.HTML(
+    return scripted(
+        "look.js",
         value=None,
         html_template=TEMPLATE,
-        js_on_load=(HERE / "look.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="look",
         patches=patches,
         marks=marks(patches),

@@ -8,9 +8,8 @@ import gradio as gr
 from ..errors import UserError
 from ..events import Relevance
 from ..parts import NotReady
-from ..suites import SUITES
 from ..zerogpu import on_gpu
-from . import caption, texts
+from . import caption, given, texts
 from .finding import Ticket
 from .handlers import Page, failed
 from .look import looked_at
@@ -20,15 +19,16 @@ class Looking:
     """Handlers beside those of a `Page`."""
 
     def __init__(self, page: Page) -> None:
-        self.page, self.patches = page, SUITES[page.engine.config.suite].patches
+        self.page = page
         self.relevance = on_gpu(page.engine.look)
 
     def look(
-        self, raw: Ticket | None, projected: Ticket | None, sees: str, k: float, own: str | None
+        self, raw: Ticket | None, projected: Ticket | None, sees: str, k: Any, own: str | None
     ) -> list[Any]:
         """[the panel's value, problem] for the tokens of both columns."""
         columns: dict[str, Relevance] = {}
         try:
+            patches = given.patches(sees, k, self.page.patches)
             for ticket in filter(None, (raw, projected)):
                 columns[texts.side(ticket.setting)[0]] = self._of(ticket, own if sees == texts.SEES_PICTURE else None)
         except UserError as problem:
@@ -41,7 +41,7 @@ class Looking:
             return [None, gr.skip()]
         clip = next(iter(columns.values())).clip
         of = texts.looked_at(self.page.engine.gallery.clip(clip).category if clip else "")
-        return [looked_at(of, 0 if sees == texts.SEES_SOUND else int(k), columns), gr.skip()]
+        return [looked_at(of, patches, columns), gr.skip()]
 
     def _of(self, ticket: Ticket, own: str | None) -> Relevance:
         sound = self.page.engine.load_sound(ticket.chosen.path)
@@ -49,12 +49,9 @@ class Looking:
 
     def keep(self, sees: str, event: gr.EventData) -> list[Any]:
         """[what the caption model sees, k]: the browser may send anything as `k`, whose 0 is the sound only."""
-        try:
-            k = int(event.k)
-        except (AttributeError, TypeError, ValueError, OverflowError):
+        k = given.whole(getattr(event, "k", None), 0, self.page.patches)
+        if k is None:
             return [gr.skip(), gr.skip()]
         if k == 0:
             return [texts.SEES_SOUND, gr.skip()]
-        if not 0 < k <= self.patches:
-            return [gr.skip(), gr.skip()]
         return [texts.SEES_MATCH if sees == texts.SEES_SOUND else gr.skip(), k]

@@ -17,14 +17,14 @@ from ..errors import UserError
 from ..events import Matches, Placed, Setting, WordsFound
 from . import texts
 from .media import address, plotly_script
+from .scripted import read, scripted
 
 if TYPE_CHECKING:
     from ..gallery import Clip, Gallery
 
-HERE = Path(__file__).parent
 SCRIPTS = ("map_points.js", "map_stars.js", "map_names.js", "map_list.js", "map_search.js", "map_export.js", "map.js")
 MANY = 3000  # more clips than this are drawn by WebGL, and told of only when asked
-TEMPLATE = (HERE / "map.html").read_text(encoding="utf-8")
+TEMPLATE = read("map.html")
 
 
 def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None = None) -> gr.HTML:
@@ -50,11 +50,10 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         except UserError as problem:
             return {"problem": str(problem)}
 
-    return gr.HTML(
+    return scripted(
+        *SCRIPTS,
         value=None,
         html_template=filled(TEMPLATE, texts.MAP_WORDS | {"title": texts.map_title(gallery.space)}),
-        js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        apply_default_css=False,
         elem_id="map",
         base=json.dumps(base(gallery), ensure_ascii=False, separators=(",", ":")),
         script=address(plotly_script()),

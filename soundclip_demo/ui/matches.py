@@ -1,7 +1,6 @@
 """The five matching clips of one column. What is drawn goes to the browser as plain data; matches.js makes cards of
 it and keeps those that stay, so that a move of the slider lets clips change places instead of beginning anew."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -9,11 +8,11 @@ import gradio as gr
 from ..events import Hit, Matches, Setting, Truth
 from . import texts
 from .media import address
+from .scripted import scripted
 
 if TYPE_CHECKING:
     from ..gallery import Clip, Gallery
 
-HERE = Path(__file__).parent
 SPAN = 6.0  # deviations across the whole bar; more only fills it
 CARD = """
 <li class="card ghost" aria-hidden="true"><div class="frame">
@@ -34,11 +33,10 @@ TEMPLATE = """
 
 def matches_panel(side: str, setting: Setting) -> gr.HTML:
     """The component of a column, with quiet places before the first sound; `value` is what `found` gives."""
-    return gr.HTML(
+    return scripted(
+        "matches.js",
         value=_column(setting),
         html_template=TEMPLATE.replace("CARDS", CARD * setting.top),
-        js_on_load=(HERE / "matches.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id=f"matches-{side}",
         elem_classes="matches",
     )

@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
 
-def routes(engine: "Engine") -> list[Route]:
+def routes(engine: "AnyEngine") -> list[Route]:
     """What the server answers beside the page.
 
     `/health` is 200 for as long as the page can answer; `says` has a sentence for each part that loads or is missing.

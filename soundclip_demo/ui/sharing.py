@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from ..suites import SUITES
-from . import link, texts
+from ..errors import UserError
+from . import given, link, texts
 from .choosing import Choosing, Chosen
 from .handlers import Page
 
@@ -18,11 +18,19 @@ class Sharing:
         self.clips = {clip.id for clip in page.engine.gallery.clips}
 
     def now(
-        self, chosen: Chosen | None, encoder: str | None, share: float, sees: str, k: float, protocol: str
+        self, chosen: Chosen | None, encoder: str | None, share: Any, sees: str, k: Any, protocol: str | None
     ) -> dict[str, Any]:
-        """The link component's value."""
-        patches = int(k) if sees == texts.SEES_MATCH else 0  # a picture of one's own is not shared either
-        seen = link.Link(encoder or "", float(share), patches, self._shared(chosen), protocol)
+        """The link component's value.
+
+        Raises:
+            gr.Error: `share` is no share of a token, or `k` no number of patches.
+        """
+        try:
+            # A picture of one's own is not shared either.
+            patches = given.patches(sees, k, self.page.patches) if sees == texts.SEES_MATCH else 0
+            seen = link.Link(encoder or "", given.share(share), patches, self._shared(chosen), protocol or "")
+        except UserError as problem:
+            raise gr.Error(str(problem), print_exception=False) from None
         return link.state(seen, self.page.title(seen.encoder), chosen.name if chosen else "")
 
     def open(self, event: gr.EventData) -> list[Any]:
@@ -31,10 +39,9 @@ class Sharing:
         The serial starts `find` where no new sound does.
         """
         encoders = [row.name for row in self.page.ready_encoders()]
-        most = SUITES[self.page.engine.config.suite].patches
         known = self.page.examples.keys() | self.clips
         llavas = self.page.engine.protocols()
-        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, most, llavas)
+        wanted, unknown = link.read(str(getattr(event, "query", "")), encoders, known, self.page.patches, llavas)
         sound = self.choosing.known(wanted.sound)
         if unknown:  # not in `problem`, which is empty again as soon as something is found
             gr.Warning(texts.link_unknown(unknown), title=texts.LINK_TITLE)

@@ -13,11 +13,11 @@ from .. import talk as running_order
 from ..talk import Named, Talk
 from . import texts
 from .choosing import Choosing
+from .given import number
 from .handlers import Page
-from .link import number
 from .media import address
+from .scripted import read, scripted
 
-HERE = Path(__file__).parent
 NO_ORDER = Talk("", ())
 
 
@@ -53,11 +53,10 @@ def talk_mode(page: Page, talk: Talk) -> gr.HTML:
             [address(page.engine.gallery.clip(clip).video) for clip in found],
         ]
 
-    return gr.HTML(
+    return scripted(
+        "talk.js",
         value=None,
-        html_template=(HERE / "talk.html").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "talk.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+        html_template=read("talk.html"),
         elem_id="talk",
         title=talk.title,
         order=[{"title": step.title, "notes": step.notes} for step in talk.steps],

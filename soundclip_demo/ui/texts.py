@@ -35,6 +35,7 @@ MODES = {
     "blend": "blend",
 }
 SHARE = "Right column: raw (0) to projected (1)"
+NO_SHARE = "The blend must lie between 0 (raw) and 1 (projected)."
 SIDES = {
     "raw": ("Raw", "The encoder's own numbers, zeros added at the end."),
     "projected": ("Projected", "Moved into picture space by a trained projector."),
@@ -576,6 +577,10 @@ def link_unknown(names: list[str]) -> str:
 
 def kept(name: str) -> str:
     return KEPT.format(name=name)
+
+
+def no_patches(most: int) -> str:
+    return f"Between 1 and {most} patches can be seen beside the sound."
 
 
 def waiting(kind: str, number: int = 0, seconds: int | None = None) -> str:

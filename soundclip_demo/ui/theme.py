@@ -1,6 +1,5 @@
 """Colours, fonts and what `launch()` needs. System fonts only: nothing is loaded from elsewhere."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -8,11 +7,11 @@ from starlette.middleware import Middleware
 
 from . import line, monitor
 from .intake import Intake
+from .scripted import read
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..any_engine import AnyEngine
 
-HERE = Path(__file__).parent
 SHEETS = (
     "page", "sound", "setting", "matches", "caption", "ask", "look", "map", "compare", "tradeoff", "card", "sharing",
     "talk",
@@ -84,14 +83,14 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options(engine: "Engine") -> dict[str, Any]:
+def launch_options(engine: "AnyEngine") -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: looks, and limits fit for a public page.
 
     Only static folders and uploads are served: `allowed_paths` stays empty on purpose.
     """
     return {
         "theme": theme(),
-        "css": "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
+        "css": read(*STYLES),
         "head": HEAD,
         "allowed_paths": [],
         "app_kwargs": {

@@ -5,7 +5,6 @@ choice.
 """
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,8 +14,8 @@ from ..events import PROTOCOLS
 from ..tradeoff import FOUND, Measured, Point, Tradeoff
 from . import texts
 from .paper import layer, lines
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 PAPERS = "frozen"  # the protocol of the paper, which never let LLaVA hear a sound
 SHARES = ("top1", "top5", "caption", "b3")  # said in percent
 
@@ -29,11 +28,11 @@ def tradeoff_panel(measured: Tradeoff, paper: dict, suite: str) -> gr.HTML:
     Args:
         paper: what `published.read` gives.
     """
-    return gr.HTML(
+    return scripted(
+        "plot.js",
+        "tradeoff.js",
         value=None,
         html_template=template(measured, paper),
-        js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "tradeoff.js")),
-        apply_default_css=False,
         elem_id="measured",
         base=base(measured, paper, suite),
         words=texts.READING,

@@ -1,13 +1,11 @@
 """The chosen sound: waveform, window and playback in one component."""
 
-from pathlib import Path
-
 import gradio as gr
 
 from ..config import WINDOW_SECONDS
 from . import texts
+from .scripted import scripted
 
-HERE = Path(__file__).parent
 TEMPLATE = """
 <section class="wave" aria-label="Chosen sound">
   <div class="wave-head"><button type="button" class="round wave-play"></button>
@@ -24,11 +22,10 @@ TEMPLATE = """
 
 def waveform() -> gr.HTML:
     """`value` is what `handlers.picture` gives, or None; `release` carries `start` of the moved window."""
-    return gr.HTML(
+    return scripted(
+        "waveform.js",
         value=None,
         html_template=TEMPLATE,
-        js_on_load=(HERE / "waveform.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         elem_id="wave",
         window=WINDOW_SECONDS,
         words={

@@ -172,7 +172,7 @@ def listen_compare(
 
 
 def caption_choices(captions: dict[str, Any]) -> list[Any]:
-    """What every caption is asked with."""
+    """What every caption is asked with, in the order in which `Describing.setting` names them."""
     return [captions[name] for name in ("protocol", "sees", "k", "own", "prompt")]
 
 

@@ -1,4 +1,4 @@
-"""Search in many clips: `python -m tests.bench.search [--clips 580000]` prints a table.
+"""Search in many clips: `python -m tests.bench.search [--clips 580000] [--engine lancedb]` prints a table.
 
 Made-up tokens in clusters: categories, videos in them, five segments a video, with the falling spectrum that tokens of
 pictures have. Each query is a segment's token with a little noise. Exact search is FAISS's over all tokens in float32.
@@ -17,33 +17,37 @@ import numpy as np
 from tqdm import tqdm
 
 from soundclip_demo.config import limit_threads
-from soundclip_demo.search import FlatIndex
-from soundclip_demo.search_large import NAMES, CompressedIndex
+from soundclip_demo.indexes import ENGINES, index_of
+from soundclip_demo.search import FlatIndex, Index
 
 WIDTH, CATEGORIES, SEGMENTS = 1024, 400, 5
 QUERIES, K = 100, 10
 BLOCK = 20_000
 BUILD = """import resource, sys
 from soundclip_demo.__main__ import main
-main(["gallery", "index", sys.argv[1]])
+main(["gallery", "index", *sys.argv[1:]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=580_000)
-    clips = parser.parse_args().clips
+    parser.add_argument("--engine", choices=list(ENGINES), default="faiss")
+    args = parser.parse_args()
+    clips = args.clips
     limit_threads()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokens = make(folder / "tokens.npy", clips)
         began = time.perf_counter()
-        built = subprocess.run([sys.executable, "-c", BUILD, name], check=True, capture_output=True, text=True)
+        command = [sys.executable, "-c", BUILD, name, "--engine", args.engine]
+        built = subprocess.run(command, check=True, capture_output=True, text=True)
         building, peak = time.perf_counter() - began, int(built.stdout.split()[-1])
         began = time.perf_counter()
-        large = CompressedIndex(folder, tokens)
+        large = index_of(folder, tokens)
         opening = time.perf_counter() - began
-        size = sum((folder / name).stat().st_size for name in NAMES)
+        files = [file for file in folder.rglob("*") if file.is_file() and file != folder / "tokens.npy"]
+        size = sum(file.stat().st_size for file in files)
         random = np.random.default_rng(0)
         rows = random.integers(clips, size=QUERIES)
         noise = random.normal(0, 0.01, (QUERIES, WIDTH))
@@ -70,7 +74,7 @@ def main() -> None:
         ("memory bandwidth of two threads", f"{moved / 1e9:.1f} GB/s", ""),
         ("exact search at that bandwidth", f"{whole / moved * 1000:.0f} ms", ""),
     )
-    print(f"{clips} clips of width {WIDTH}, {QUERIES} queries\n")
+    print(f"{clips} clips of width {WIDTH}, {QUERIES} queries, {args.engine}\n")
     print(f"{'':34} {'measured':>12} {'target':>9}")
     for name, value, target in rows:
         print(f"{name:34} {value:>12} {target:>9}")
@@ -104,7 +108,7 @@ def bandwidth() -> float:
     return array.nbytes / best
 
 
-def _timed(index: CompressedIndex | FlatIndex, queries: np.ndarray) -> tuple[list[list[int]], float]:
+def _timed(index: Index, queries: np.ndarray) -> tuple[list[list[int]], float]:
     """What each query finds, and the median milliseconds."""
     found, times = [], []
     for query in queries:

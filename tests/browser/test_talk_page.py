@@ -58,6 +58,17 @@ def test_arrows_go_through_the_running_order(talk) -> None:
     expect(title(talk)).to_have_text("Second: a train", timeout=SLOW)  # where it was
 
 
+def test_videos_of_the_next_step_are_fetched_ahead(talk) -> None:
+    expect(talk.locator(".talk-ready")).to_have_text("", timeout=SLOW)
+    paths = "found => found.map((one) => new URL(one.href || one.src).pathname)"
+    fetched = talk.eval_on_selector_all("head link[rel=prefetch]", paths)
+    talk.keyboard.press("ArrowRight")
+    expect(column(talk)).to_have_text("Blend t = 0.50", timeout=SLOW)
+    for side in ("raw", "projected"):
+        shown = talk.eval_on_selector_all(f"#{side} .card video", paths)
+        assert len(shown) == 5 and set(shown) <= set(fetched)
+
+
 def test_numbers_choose_an_encoder_and_m_the_share(talk) -> None:
     talk.keyboard.press("1")
     expect(encoder(talk)).to_have_text("1 CLAP", timeout=SLOW)

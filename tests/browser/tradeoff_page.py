@@ -17,6 +17,7 @@ import measured_results
 from soundclip_demo import published, tradeoff
 from soundclip_demo.ui import theme
 from soundclip_demo.ui.keep import keep_buttons
+from soundclip_demo.ui.scripted import read
 from soundclip_demo.ui.tradeoff import read_go, tradeoff_panel
 
 
@@ -43,5 +44,5 @@ with gr.Blocks(fill_width=True) as page:
     wanted = gr.Textbox(label="Value")
     panel.go(go, None, [gone, panel], show_progress="hidden")
     wanted.submit(mark, wanted, [gone, panel], show_progress="hidden")
-css = "".join((theme.HERE / name).read_text() for name in theme.STYLES) + ".gradio-container { width: 100% }"
+css = read(*theme.STYLES) + ".gradio-container { width: 100% }"
 page.launch(server_port=given.port, theme=theme.theme(), head=theme.HEAD, css=css)

@@ -37,6 +37,6 @@ def test_the_window_can_be_chosen(engine: Engine, clip_sound: Path) -> None:
 
 
 def test_the_table_of_encoders_is_plain_data(engine: Engine) -> None:
-    table = json.loads(json.dumps(encoder_table(engine.config)))
+    table = json.loads(json.dumps(encoder_table(engine.encoders())))
     assert len(table) == 12
     assert all(list(row) == ["name", "title", "suite", "ready", "reason"] for row in table)

@@ -219,7 +219,7 @@ def asked(comparing: Comparing, comparison: Comparison, name: str) -> Iterator[s
     """The steps of the caption of a row."""
     right, html = comparing.ask(comparison, pressed(name), ME)
     assert texts.ROW_WAITING in html
-    return comparing.write(right, *SEEN, ME)
+    return comparing.write(right, ME, *SEEN)
 
 
 def test_a_row_is_described_when_asked(comparing: Comparing, chosen: Chosen) -> None:
@@ -259,7 +259,7 @@ def test_stop_ends_a_rows_caption_at_once(comparing: Comparing, chosen: Chosen) 
 def test_a_row_takes_over_from_a_column_and_the_column_says_so(comparing: Comparing, chosen: Chosen) -> None:
     turns, comparison = comparing.page.turns, compared(comparing, chosen)
     describing = comparing.describing
-    main = describing.describe(Ticket(turns.next("me", "raw"), "raw", chosen, SHORT, Result(SHORT)), *SEEN, ME)
+    main = describing.describe(Ticket(turns.next("me", "raw"), "raw", chosen, SHORT, Result(SHORT)), ME, *SEEN)
     next(main), next(main)
     row_steps = asked(comparing, comparison, "whisper-raw")
     assert texts.CAPTION_STOPPED in list(main)[-1][0]
@@ -272,5 +272,5 @@ def test_a_row_takes_over_from_a_column_and_the_column_says_so(comparing: Compar
 def test_a_missing_picture_is_said_in_the_row(comparing: Comparing, chosen: Chosen) -> None:
     comparison = compared(comparing, chosen)
     right, _ = comparing.ask(comparison, pressed("whisper-raw"), ME)
-    *_, html = comparing.write(right, "tuned", texts.SEES_PICTURE, 8, None, "", ME)
+    *_, html = comparing.write(right, ME, "tuned", texts.SEES_PICTURE, 8, None, "")
     assert "Add a picture" in html

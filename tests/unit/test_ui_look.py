@@ -113,7 +113,7 @@ def asking(page: Page) -> Asking:
 
 
 def opened(asking: Asking, tickets: list[Any], text: str, items: list[Item] | None = None, which: str = "raw") -> list:
-    return asking.open(text, which, items, *tickets, *SEEN, ME)
+    return asking.open(text, which, items, *tickets, ME, *SEEN)
 
 
 def script(asking: Asking, monkeypatch: pytest.MonkeyPatch, *events: object) -> list[tuple]:

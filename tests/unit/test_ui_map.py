@@ -15,6 +15,7 @@ from soundclip_demo.gallery import Clip, Gallery
 pytest.importorskip("gradio")
 from soundclip_demo.ui import map as atlas_page
 from soundclip_demo.ui import texts
+from soundclip_demo.ui.scripted import HERE
 
 EVIL = '<img src=x onerror="hacked()">'
 
@@ -117,7 +118,7 @@ def test_the_template_is_filled_and_escaped() -> None:
 
 
 def test_all_scripts_of_the_map_are_sent() -> None:
-    assert set(atlas_page.SCRIPTS) == {file.name for file in atlas_page.HERE.glob("map*.js")}
+    assert set(atlas_page.SCRIPTS) == {file.name for file in HERE.glob("map*.js")}
     sent = atlas_page.atlas_map(gallery()).js_on_load
     for word in re.findall(r"props\.words\.(\w+)", sent):
         assert word in texts.MAP_SAID

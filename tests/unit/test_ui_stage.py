@@ -180,7 +180,7 @@ def test_a_protocol_that_is_not_there_is_not_gone_to(page: Page) -> None:
 
 
 def described(describing: Describing, ticket: Ticket | None) -> Iterator[list[Any]]:
-    return describing.describe(ticket, *SEEN, ME)
+    return describing.describe(ticket, ME, *SEEN)
 
 
 def test_each_column_is_described(page: Page, describing: Describing, chosen: Chosen) -> None:

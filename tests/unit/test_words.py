@@ -8,29 +8,17 @@ import numpy as np
 import pytest
 import torch
 import toy
-from safetensors.torch import save_file
 
-from soundclip_demo import encoders, weights
+from soundclip_demo import encoders
 from soundclip_demo.config import Config
-from soundclip_demo.encoders.joint import Side, Sides, load_words
 from soundclip_demo.engine import Engine
 from soundclip_demo.errors import UserError
 from soundclip_demo.words import LENGTH, checked
 
-DIM = 256
-
 
 @pytest.fixture(scope="module")
 def config(workspace: toy.Workspace, tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """The toy workspace with spaces for CLAP (words) and AudioCLIP (pictures and words)."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    shutil.copytree(workspace.checkpoints, folder, dirs_exist_ok=True)
-    torch.manual_seed(0)
-    inputs = {"picture": 1280, "text": load_words(weights.folder("language", workspace.cache))(["dog"]).shape[1]}
-    for name, sides in {"clap": ("text",), "audioclip": ("picture", "text")}.items():
-        made = Sides({side: Side(inputs[side], DIM) for side in sides})
-        save_file(made.state_dict(), folder / f"{name}-joint.safetensors")
-    return workspace.config(checkpoints=folder)
+    return toy.worded(workspace, tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.fixture(scope="module")
