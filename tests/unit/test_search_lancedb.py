@@ -13,6 +13,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import toy
 from test_search_large import WIDTH, folder, nearly_exact, tokens_of
 
 from soundclip_demo import indexes, proposals, search_large
@@ -32,7 +33,7 @@ def gallery(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(folder, gallery)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proposals, "SHARD", 1100)
-        assert main(["gallery", "index", str(gallery), "--engine", "lancedb"]) == 0
+        indexes.build(gallery, "lancedb")
     assert {file.name for file in gallery.iterdir()} == {"tokens.npy", HOME}
     return gallery
 
@@ -50,6 +51,13 @@ def test_it_finds_what_exact_search_finds(gallery: Path) -> None:
     index = indexes.index_of(gallery, tokens_of(gallery))
     assert isinstance(index, EmbeddedIndex)
     assert nearly_exact(index, tokens_of(gallery))
+
+
+@pytest.mark.usefixtures("gallery")  # which is skipped without LanceDB
+def test_the_command_line_builds_it(workspace: toy.Workspace, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(workspace.gallery, tmp_path / "gallery"))
+    assert main(["gallery", "index", str(copy), "--engine", "lancedb"]) == 0
+    assert isinstance(indexes.index_of(copy, tokens_of(copy)), EmbeddedIndex)
 
 
 def test_a_token_of_zeros_finds_something_and_is_told_as_chance(gallery: Path) -> None:
