@@ -116,10 +116,10 @@ def _gallery_build(args: argparse.Namespace) -> None:
 
 
 def _gallery_index(args: argparse.Namespace) -> None:
-    from . import gallery_large
-
     limit_threads()
     indexes.build(args.folder, args.engine)
+    from . import gallery_large  # only now: without pyarrow it says so, and the index is there
+
     gallery_large.build(args.folder)
     print(json.dumps({"gallery": str(args.folder)}))
 
