@@ -18,7 +18,7 @@ SHEETS = (
 )
 STYLES = tuple(f"{name}.css" for name in SHEETS)
 THREADS = line.MOST + 40  # those who wait for a caption, and Gradio's usual number for everything else
-SESSIONS = 300  # a quarter of a megabyte each, which Gradio would keep for 10,000 visitors
+SESSIONS = 200  # the ones used last; each costs about a megabyte, and Gradio would keep 10,000
 HEAD = '<meta name="color-scheme" content="light dark">'
 
 
