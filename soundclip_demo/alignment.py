@@ -113,9 +113,11 @@ def annotation_of(line: str) -> tuple[str, Annotation] | None:
         given = json.loads(line)
         if given.get("problem"):
             return None
+        if not isinstance(given["id"], str):
+            raise TypeError("its id is no text")
         texts = str(given["video_caption"]), str(given["environmental_audio"])
         models = tuple((str(part), str(name)) for part, name in given.get("models", {}).items())
-        return str(given["id"]), Annotation(*texts, alignment_of(given), str(given.get("annotators", "")), models)
+        return given["id"], Annotation(*texts, alignment_of(given), str(given.get("annotators", "")), models)
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"no annotation: {error}") from error
 
