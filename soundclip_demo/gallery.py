@@ -21,7 +21,6 @@ import numpy as np
 
 from . import alignment
 from .alignment import Annotation
-from .atlas import Atlas
 from .errors import UserError
 from .naming import places_named
 from .suites import Space
@@ -125,11 +124,6 @@ class Gallery:
         """The clip's poster, to open as a picture: its file, or where that is gone the small one of the list."""
         gone = clip.thumbnail and not clip.poster.is_file()
         return BytesIO(self.clips.thumbnail(clip.thumbnail)) if gone else clip.poster
-
-    @cached_property
-    def atlas(self) -> Atlas:
-        """Where new tokens land on the map."""
-        return Atlas(self.coordinates)
 
     @cached_property
     def tiles(self) -> Tiles:

@@ -5,7 +5,7 @@ const reach = tiles || { x: xs, y: ys }; // as far as clips lie
 function span(values) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  const room = 0.1 * (high - low || 1);
+  const room = 0.06 * (high - low || 1);
   return [low - room, high + room];
 }
 

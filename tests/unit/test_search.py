@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from soundclip_demo import atlas
-from soundclip_demo.search import CHANCE, FlatIndex, chance_level
+from soundclip_demo.search import CHANCE, FlatIndex, Neighbours, chance_level
 
 TOKENS = np.random.default_rng(0).normal(size=(132, 64)).astype(np.float32)
 TOKENS *= np.random.default_rng(1).uniform(0.1, 50, (132, 1)).astype(np.float32)
@@ -79,6 +79,21 @@ def test_a_perfect_match_in_a_small_gallery_can_be_above_chance(size: int) -> No
 
 
 # The map
+
+
+def test_a_token_that_is_a_clips_own_lands_on_it() -> None:
+    coordinates = np.array([[0, 0], [10, -4], [3, 3]], np.float32)
+    found = Neighbours(np.array([1, 0, 2]), np.array([1.0, 0.1, 0.0]), 0.3, 0.4)
+    assert atlas.place(found, coordinates) == pytest.approx((10, -4), abs=1e-5)
+
+
+def test_a_token_between_clips_lands_between_them() -> None:
+    coordinates = np.array([[0, 0], [10, -4], [90, 90]], np.float32)
+    found = Neighbours(np.array([0, 1]), np.array([0.5, 0.5]), 0.3, 0.4)
+    assert atlas.place(found, coordinates) == pytest.approx((5, -2))
+    nearer = Neighbours(np.array([0, 1]), np.array([0.5, 0.4]), 0.3, 0.4)
+    share = 1 / (1 + np.exp(-atlas.SHARPNESS * 0.1))
+    assert atlas.place(nearer, coordinates) == pytest.approx((10 * (1 - share), -4 * (1 - share)))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
