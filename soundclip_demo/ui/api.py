@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.context import LocalContext
 
 from ..audio import glance
 from ..errors import UserError
 from ..events import MODES, TOP_CLIPS, Setting
 from ..questions import asked
-from .handlers import Page, failed
+from .handlers import Page, failed, gone
 
 MOST_MATCHES = 50
 
@@ -24,13 +23,6 @@ def verdict(check: Callable[..., Any], *values: Any) -> dict[str, Any]:
     except UserError as problem:
         return gr.validate(False, str(problem))
     return gr.validate(True, "")
-
-
-def gone() -> bool:
-    """Whether the caller of the event that runs here has left, which Gradio knows and does not tell."""
-    blocks, number = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    event = blocks._queue.event_ids_to_events.get(number) if blocks else None
-    return event is not None and not event.alive
 
 
 @contextmanager

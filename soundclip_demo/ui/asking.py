@@ -104,7 +104,7 @@ class Asking:
 
     def _steps(self, question: Question, visitor: str) -> Iterator[Wait | AnswerPart | Missing]:
         """Writes into the question's item where it stands in line, then the answer as it grows."""
-        item, wanted = question.item, partial(self.page.turns.wanted, visitor, question.item.turn)
+        item, wanted = question.item, partial(self.page.wanted, visitor, question.item.turn)
         if not wanted():
             return
         with self.page.line.join() as place:

@@ -96,7 +96,7 @@ class Describing:
         Raises:
             UserError: too many wait, or the sound or the setting cannot be used.
         """
-        wanted = partial(self.page.turns.wanted, visitor, ticket.turn)
+        wanted = partial(self.page.wanted, visitor, ticket.turn)
         if not wanted():
             return
         with self.page.line.join() as place:

@@ -14,6 +14,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from ..errors import UserError, lacks, note
 from ..events import Setting
@@ -85,6 +86,10 @@ class Page:
     def title(self, encoder: str) -> str:
         return next((row.title for row in self.ready_encoders() if row.name == encoder), encoder)
 
+    def wanted(self, visitor: str, turn: int) -> bool:
+        """Whether somebody still waits for what a turn gives."""
+        return self.turns.wanted(visitor, turn) and not gone()
+
     def leave(self, request: gr.Request) -> None:
         self.turns.end(session(request))
 
@@ -98,6 +103,13 @@ def failed(what: str, error: Exception) -> UserError:
     note(log, what, error)
     known = {"memory": (texts.NO_MEMORY, texts.NO_MEMORY_HINT), "disk": (texts.DISK_FULL, texts.DISK_FULL_HINT)}
     return UserError(*known.get(lacks(error), (texts.BROKEN, texts.BROKEN_HINT)))
+
+
+def gone() -> bool:
+    """Whether the caller of the event that runs here has left, which Gradio knows and does not tell."""
+    blocks, number = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = blocks._queue.event_ids_to_events.get(number) if blocks else None
+    return event is not None and not event.alive
 
 
 def steady(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:

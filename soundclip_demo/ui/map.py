@@ -61,11 +61,11 @@ def atlas_map(gallery: "Gallery", search: Callable[[object], WordsFound] | None 
         except UserError as problem:
             return {"problem": str(problem)}
 
-    note = {"note": texts.MAP_MANY} if in_tiles(gallery) else {}
+    many = texts.MAP_MANY if in_tiles(gallery) else {}
     return scripted(
         *SCRIPTS,
         value=None,
-        html_template=filled(TEMPLATE, texts.MAP_WORDS | note | {"title": texts.map_title(gallery.space)}),
+        html_template=filled(TEMPLATE, texts.MAP_WORDS | many | {"title": texts.map_title(gallery.space)}),
         elem_id="map",
         base=json.dumps(base(gallery), ensure_ascii=False, separators=(",", ":")),
         script=address(plotly_script()),

@@ -246,10 +246,11 @@ MAP_WORDS = {
     "close": "Close",
     "list": "All clips as a list",
 }
-MAP_MANY = (
-    "Each dot is a clip; of this many only some are shown, and shades say where all of them lie: zoom in to see more. "
-    "Clips that lie together share a colour. Stars are your sound."
-)
+MAP_MANY = {
+    "note": "Each dot is a clip; of this many only some are shown, and shades say where all of them lie. Clips that "
+    "lie together share a colour. Stars are your sound.",
+    "hint": "Only some are drawn: zoom in to see more.",
+}
 # With {...}: filled in the browser.
 MAP_SAID = {
     "sides": {"raw": "raw", "projected": "projected", "blend": "blend {t}"},

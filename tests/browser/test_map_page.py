@@ -356,7 +356,7 @@ def test_many_clips_are_told_of_when_asked(browser, many_url: str) -> None:
 def test_too_many_clips_come_in_tiles(browser, tiled_url: str) -> None:
     points = "document.querySelector('#map .map-plot').data[0]"
     with opened(browser, tiled_url) as page:
-        expect(page.get_by_text(texts.MAP_MANY)).to_be_visible()
+        expect(page.get_by_text(texts.MAP_MANY["hint"])).to_be_visible()
         assert page.evaluate("document.querySelector('#map .map-plot').data[1].type") == "heatmap"
         first = page.evaluate(f"{points}.x.length")
         assert first < TOO_MANY / 5

@@ -110,7 +110,7 @@ def test_with_the_keyboard_alone(page) -> None:
     expect(gone(page)).to_have_value("whisper 0 frozen", timeout=SLOW)
     expect(page.locator(f"{PLOT} .current")).to_have_count(1, timeout=SLOW)
     page.keyboard.press("Tab")
-    expect(page.locator("#measured .numbers summary")).to_be_focused()
+    expect(page.locator("#measured [data-choice=found]")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     expect(point(page, "whisper", 0)).to_be_focused()
 

@@ -103,7 +103,7 @@ def test_of_too_many_points_some_are_sent_and_how_densely_all_lie() -> None:
     sent = np.array([base["x"], base["y"]]).T[base["centres"]]
     np.testing.assert_allclose(sent, middles, atol=0.1)
     assert len(json.dumps(base)) < 200_000
-    assert texts.MAP_MANY in atlas_page.atlas_map(whole).html_template
+    assert texts.MAP_MANY["hint"] in atlas_page.atlas_map(whole).html_template
 
 
 def test_tiles_are_told_of_when_they_are_asked_for() -> None:
