@@ -25,7 +25,7 @@ function layout() {
 }
 
 function trace() {
-  const size = many ? 4 : ids.length > 600 ? 6 : 9;
+  const size = many ? 4 : ids.length > 600 ? 5 : 8;
   return {
     type: many ? 'scattergl' : 'scatter',
     mode: 'markers',

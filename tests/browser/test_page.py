@@ -307,11 +307,16 @@ def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
     expect(card).to_be_hidden()
     page.keyboard.press("Escape")
     expect(player).to_be_hidden()
-    x, y = page.evaluate(  # in one go: the overlay is redrawn whenever something is pointed at
-        "() => { const box = document.querySelector('#map .ring.match.projected').getBoundingClientRect();"
-        " return [box.x + box.width / 2, box.y + box.height / 2] }"
-    )
-    page.mouse.move(x, y, steps=3)
+    for at in range(5):  # dots may hide one another, and a star some of them
+        x, y = page.evaluate(  # in one go: the overlay is redrawn whenever something is pointed at
+            "(at) => { const ring = document.querySelectorAll('#map .ring.match.projected')[at];"
+            " const box = ring.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2] }",
+            at,
+        )
+        page.mouse.move(x, y, steps=3)
+        page.wait_for_timeout(500)
+        if page.locator("#projected .card.lit").count():
+            break
     expect(page.locator("#map .map-tip")).to_be_visible()
     expect(page.locator("#projected .card.lit")).to_have_count(1)
     page.mouse.click(x, y)
