@@ -64,7 +64,7 @@ def main() -> None:
         for name in ENCODERS:
             encode(engine, name, sound)
 
-    row("six encoders, two modes each", rounds, sounds, lambda sound: list(engine.compare(sound)), bound(*ENCODERS))
+    row("six encoders, two modes each", rounds, sounds, lambda sound: list(kept.compare(sound)), bound(*ENCODERS))
     row("the six encoders' own passes", rounds, sounds, passes, bound(*ENCODERS))
 
     for protocol in engine.protocols():
