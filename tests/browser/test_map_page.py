@@ -216,7 +216,7 @@ def test_a_category_is_left_bright_and_the_rest_dimmed(page) -> None:
     assert page.evaluate(opacity).count(0.8) == 2
     assert names(page) == {"dog"}
     page.get_by_text(WORDS["list"]).click()
-    assert len(page.locator("#map .map-list li:visible").all()) == 1
+    expect(page.locator("#map .map-list li:visible")).to_have_count(1)
     field.fill("bel")
     expect(page.locator("#map .map-said")).to_contain_text("bell, church bell.")
     field.fill("no such thing")
