@@ -238,7 +238,7 @@ MAP_WORDS = {
     "filter": "Category",
     "filter_hint": "category",
     "words": "Words",
-    "words_hint": "words, e.g. a barking puppy",
+    "words_hint": "e.g. barking puppy",
     "find": "Find",
     "clear_words": "Clear",
     "player": "Clip",
