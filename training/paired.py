@@ -155,59 +155,63 @@ def train(files: PairFiles, config: Config, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     with joined() as processes:
-        pairs = Pairs(files, config.threshold or None, config.seed)
-        run = Run(pairs, config, processes)
-        data = pairs.hash()
-        saved = out / "state.safetensors"
-        of = json.loads(json.dumps({"data": data, "training": asdict(config)}))
-        curve = state.Curve(out / "curve.csv", COLUMNS)
-        length = 0
-        if saved.exists():
-            tensors, about = state.load(saved)
-            if about["settings"] != of:
-                raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {of}")
-            run.restore(tensors, about["progress"])
-            length = about["curve"]
-        else:
-            run.standardise()
-        leads = processes.rank == 0
-        known = {"features": str(files.features), "device": str(processes.device), "processes": processes.count}
-        noted = manifest.running(out / "manifest.json", asdict(config), data, **known) if leads else nullcontext({})
-        with noted as about:
-            if leads:
-                curve.begin(length)
-            began = time.perf_counter() - run.progress.seconds
+        _train(files, config, out, processes)
 
-            def keep(epoch: int, step: int, losses: list[Tensor], validation: float | None = None) -> None:
-                """A row of the curve and the state after it."""
-                train_loss = processes.mean(torch.stack(losses).mean()).item()
-                if not math.isfinite(train_loss):
-                    raise ValueError(f"the loss is {train_loss} at epoch {epoch}, step {step}: a lower rate may help")
-                run.progress.seconds = time.perf_counter() - began
-                losses.clear()
-                if leads:
-                    values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
-                    temperature = run.aligner.temperature.item()
-                    curve.add(epoch=epoch, step=step, **values, temperature=temperature)
-                    progress = {"settings": of, "progress": asdict(run.progress), "curve": curve.length}
-                    state.save(saved, run.tensors(), progress)
 
-            steps = len(pairs.train) // run.batch
-            bar = tqdm(total=steps * config.epochs, desc=f"projector {files.encoder}", unit="step", disable=not leads)
-            bar.update(run.progress.epoch * steps + run.progress.step)
-            while run.progress.epoch < config.epochs:
-                losses: list[Tensor] = []
-                for batch in pairs.batches(run.plan(), processes.device):
-                    losses.append(run.step(batch))
-                    bar.update()
-                    if run.progress.step % config.save_every == 0 and run.progress.step < steps:
-                        keep(run.progress.epoch + 1, run.progress.step, losses)
-                validation = run.validate()
-                run.end_epoch(validation)
-                keep(run.progress.epoch, steps, losses, validation)
-            bar.close()
+def _train(files: PairFiles, config: Config, out: Path, processes: Processes) -> None:
+    pairs = Pairs(files, config.threshold or None, config.seed)
+    run = Run(pairs, config, processes)
+    data = pairs.hash()
+    saved = out / "state.safetensors"
+    of = json.loads(json.dumps({"data": data, "training": asdict(config)}))
+    curve = state.Curve(out / "curve.csv", COLUMNS)
+    length = 0
+    if saved.exists():
+        tensors, about = state.load(saved)
+        if about["settings"] != of:
+            raise ValueError(f"{out} holds a run of other data or settings: {about['settings']}, not {of}")
+        run.restore(tensors, about["progress"])
+        length = about["curve"]
+    else:
+        run.standardise()
+    leads = processes.rank == 0
+    known = {"features": str(files.features), "device": str(processes.device), "processes": processes.count}
+    noted = manifest.running(out / "manifest.json", asdict(config), data, **known) if leads else nullcontext({})
+    with noted as about:
+        if leads:
+            curve.begin(length)
+        began = time.perf_counter() - run.progress.seconds
+
+        def keep(epoch: int, step: int, losses: list[Tensor], validation: float | None = None) -> None:
+            """A row of the curve and the state after it."""
+            train_loss = processes.mean(torch.stack(losses).mean()).item()
+            if not math.isfinite(train_loss):
+                raise ValueError(f"the loss is {train_loss} at epoch {epoch}, step {step}: a lower rate may help")
+            run.progress.seconds = time.perf_counter() - began
+            losses.clear()
             if leads:
-                about |= _write(out, files, config, run, data)
+                values = {"train": train_loss, "validation": validation, "seconds": run.progress.seconds}
+                temperature = run.aligner.temperature.item()
+                curve.add(epoch=epoch, step=step, **values, temperature=temperature)
+                progress = {"settings": of, "progress": asdict(run.progress), "curve": curve.length}
+                state.save(saved, run.tensors(), progress)
+
+        steps = len(pairs.train) // run.batch
+        bar = tqdm(total=steps * config.epochs, desc=f"projector {files.encoder}", unit="step", disable=not leads)
+        bar.update(run.progress.epoch * steps + run.progress.step)
+        while run.progress.epoch < config.epochs:
+            losses: list[Tensor] = []
+            for batch in pairs.batches(run.plan(), processes.device):
+                losses.append(run.step(batch))
+                bar.update()
+                if run.progress.step % config.save_every == 0 and run.progress.step < steps:
+                    keep(run.progress.epoch + 1, run.progress.step, losses)
+            validation = run.validate()
+            run.end_epoch(validation)
+            keep(run.progress.epoch, steps, losses, validation)
+        bar.close()
+        if leads:
+            about |= _write(out, files, config, run, data)
 
 
 def _write(out: Path, files: PairFiles, config: Config, run: Run, data: str) -> dict:

@@ -34,7 +34,11 @@ class Processes:
 
 @contextmanager
 def joined() -> Iterator[Processes]:
-    """Joins the processes that `torchrun` started (it sets RANK, LOCAL_RANK and WORLD_SIZE), or stays alone."""
+    """Joins the processes that `torchrun` started (it sets RANK, LOCAL_RANK and WORLD_SIZE), or stays alone.
+
+    A model that is wrapped for the group must be gone before the block ends: freed later, it may wait for the group's
+    threads while they wait for the interpreter's lock, for ever. So do the work in a function that the block calls.
+    """
     rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = torch.device("cpu")
     if torch.cuda.is_available():

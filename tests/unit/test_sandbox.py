@@ -46,12 +46,13 @@ def child(children: sandbox.Children) -> sandbox.Child:
 @contextmanager
 def asked_of_a_stopped(children: sandbox.Children, work: Callable[[], object]) -> Iterator[tuple[int, Future]]:
     """The child's id and the answer to come, while the child does not move."""
-    pid = child(children).process.pid
+    one = child(children)
+    asked, pid = one.asked, one.process.pid
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(work)
         deadline = time.monotonic() + PATIENCE
-        while children._idle.qsize() and time.monotonic() < deadline:
+        while one.asked == asked and time.monotonic() < deadline:  # one that dies before would just be replaced
             time.sleep(0.01)
         yield pid, answer
 
