@@ -381,7 +381,7 @@ def retrained(folder: Path, name: str) -> TowerEncoder:
 def _projectors(made: Workspace) -> None:
     trunk = whisper.load_trunk(weights.folder("whisper", made.cache))
     with torch.inference_mode():
-        summary = whisperclip.statistics(trunk, windows(4)).clone()
+        summary = trunk.statistics(windows(4)).clone()
     heard = {"whisper": (whisper.SPEC, summary), "whisperclip": (whisperclip.SPEC, summary)}
     for name in FAMILIES:
         encoder = retrained(made.checkpoints, name)

@@ -16,7 +16,6 @@ from torch import Tensor
 from soundclip_demo.audio import decode, resample
 from soundclip_demo.clips import RATE
 from soundclip_demo.config import WINDOW_SECONDS, Config
-from soundclip_demo.encoders.whisperclip import statistics
 from soundclip_demo.errors import UserError
 from soundclip_demo.parts import Parts
 
@@ -125,7 +124,7 @@ class Worker:
             found[name] = encoder.encode(_at(windows, encoder.sample_rate))
         if names & {WHISPER, WHISPERCLIP}:
             trunk = self._parts.encoder(WHISPER)
-            summary = statistics(trunk.trunk, _at(windows, trunk.sample_rate)).cpu()
+            summary = trunk.trunk.statistics(_at(windows, trunk.sample_rate)).cpu()
             both = {WHISPER: summary[:, -1, 0], WHISPERCLIP: summary}  # Whisper's own is one of them
             found |= {name: both[name] for name in names & both.keys()}
         return found

@@ -22,7 +22,6 @@ from soundclip_demo import tensors, vision, weights, whole
 from soundclip_demo.audio import Sound, decode, resample
 from soundclip_demo.config import THREADS, default_cache
 from soundclip_demo.encoders import whisper
-from soundclip_demo.encoders.whisperclip import statistics
 from soundclip_demo.errors import UserError
 
 from . import augment, corpus, families
@@ -129,7 +128,7 @@ def front_ends() -> dict[str, FrontEnd]:
     """Array name -> what makes it. The Whisper encoders share theirs, since Whisper itself is not trained here."""
     trunk = whisper.load_trunk(weights.ensure("whisper", default_cache()))
     spec = f"{whisper.CHECKPOINT}, {whisper.PREPROCESSING}"
-    ends = {WHISPER: FrontEnd(spec, whisper.SAMPLE_RATE, lambda windows: statistics(trunk, windows))}
+    ends = {WHISPER: FrontEnd(spec, whisper.SAMPLE_RATE, trunk.statistics)}
     for name, family in families.FAMILIES.items():
         tower = family.build()
         ends[f"{name}-inputs"] = FrontEnd(repr(family.config), tower.sample_rate, tower.features)

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from .. import tensors
 from ..config import WINDOW_SECONDS
@@ -21,27 +20,15 @@ from .whisper import (
     PADDED_SECONDS,
     PAPER_CHECKPOINT,
     PAPER_PREPROCESSING,
-    POSITIONS,
     PREPROCESSING,
     SAMPLE_RATE,
-    log_mel,
+    Trunk,
 )
 
 STATISTICS = 2  # mean and standard deviation over time
 POOLING = "mean and standard deviation over time of every layer, softmax-weighted over layers"
 SPEC = EncoderSpec("whisperclip", CHECKPOINT, PREPROCESSING, POOLING, WINDOW_SECONDS)
 PAPER_SPEC = EncoderSpec("whisperclip", PAPER_CHECKPOINT, PAPER_PREPROCESSING, POOLING, PADDED_SECONDS)
-
-
-def statistics(trunk: WhisperEncoder, windows: Tensor) -> Tensor:
-    """Windows [N, 48000] -> mean and standard deviation over time of each block's output, [N, L, 2, width].
-
-    The last block's output is taken after Whisper's final norm, as transformers returns it; its mean is the
-    embedding of the plain Whisper encoder.
-    """
-    states = trunk(log_mel(windows, trunk), output_hidden_states=True).hidden_states
-    layers = torch.stack(states[1:], dim=1)[:, :, :POSITIONS]  # the first one is the input of block 1
-    return torch.stack([layers.mean(2), layers.std(2)], dim=2)
 
 
 class Fusion(nn.Module):
@@ -90,11 +77,11 @@ class WhisperClip:
     sample_rate = SAMPLE_RATE
     joint = None
 
-    def __init__(self, trunk: WhisperEncoder, fusion: Fusion, spec: EncoderSpec) -> None:
+    def __init__(self, trunk: Trunk, fusion: Fusion, spec: EncoderSpec) -> None:
         self.trunk, self.fusion, self.spec = trunk, fusion, spec
         self.dim = fusion.dim
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> Tensor:
         """[N, 48000] -> [N, dim]."""
-        return self.fusion(statistics(self.trunk, windows)).cpu()
+        return self.fusion(self.trunk.statistics(windows)).cpu()

@@ -18,9 +18,7 @@ from transformers import (
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     MistralConfig,
-    WhisperConfig,
 )
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from soundclip_demo import clip, encoders, llava_next
 from soundclip_demo.captioner import MISTRAL, Captioner
@@ -32,13 +30,7 @@ from soundclip_demo.weights import WeightsError
 
 BATCH, ROUNDS, WORDS = 8, 5, 32
 SLOW = 3000.0  # milliseconds
-LARGE_V2 = {
-    "d_model": 1280,
-    "encoder_layers": 32,
-    "encoder_attention_heads": 20,
-    "encoder_ffn_dim": 5120,
-    "max_source_positions": 1500,
-}
+LARGE_V2 = {"bands": 80, "positions": 1500, "blocks": 32, "width": 1280, "inner": 5120}
 
 
 def main() -> None:
@@ -57,8 +49,8 @@ def main() -> None:
 
 
 def whispers(where: torch.device) -> None:
-    trunk = WhisperEncoder(WhisperConfig(**LARGE_V2)).eval().to(where)
-    fusion = whisperclip.Fusion(LARGE_V2["encoder_layers"], LARGE_V2["d_model"]).to(where)
+    trunk = whisper.Trunk(**LARGE_V2).eval().to(where)
+    fusion = whisperclip.Fusion(LARGE_V2["blocks"], LARGE_V2["width"]).to(where)
     measure("whisper", trunk, heard(whisper.Whisper(trunk, whisper.PAPER_SPEC)))
     measure("whisperclip", trunk, heard(whisperclip.WhisperClip(trunk, fusion, whisperclip.PAPER_SPEC)))
 

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from soundclip_demo import weights
 from soundclip_demo.audio import decode, resample
 from soundclip_demo.config import Config, limit_threads
-from soundclip_demo.encoders.whisper import SAMPLE_RATE, load_trunk
-from soundclip_demo.encoders.whisperclip import statistics
+from soundclip_demo.encoders.whisper import SAMPLE_RATE, Trunk, load_trunk
 
 
 def main() -> None:
@@ -43,12 +42,11 @@ def _window(file) -> Tensor:
     return 0.9 * heard / heard.abs().max()  # the short context scales to this peak by itself
 
 
-@torch.inference_mode()
-def _encode(trunk, windows: Tensor) -> tuple[Tensor, float]:
+def _encode(trunk: Trunk, windows: Tensor) -> tuple[Tensor, float]:
     """Layer statistics [N, L, 2, width] and milliseconds a window."""
-    statistics(trunk, windows[:1])
+    trunk.statistics(windows[:1])
     began = time.perf_counter()
-    made = torch.cat([statistics(trunk, window[None]) for window in windows])
+    made = torch.cat([trunk.statistics(window[None]) for window in windows])
     return made, (time.perf_counter() - began) * 1000 / len(windows)
 
 

@@ -15,6 +15,7 @@ from soundclip_demo.encoders.base import Encoder
 from soundclip_demo.encoders.whisper import PEAK, load_trunk
 from soundclip_demo.engine import Engine
 
+SAME = {"rtol": 1e-4, "atol": 1e-5}  # sums in another order
 WHISPER_FAMILY = ("whisper", "whisperclip")
 TITLES = {
     "clap": "CLAP (compact retrain)",
@@ -56,11 +57,13 @@ def test_alone_or_in_a_batch(encoder: Encoder) -> None:
     together = encoder.encode(windows)
     for i in range(len(windows)):
         alone = encoder.encode(windows[i : i + 1])[0]
-        assert (alone - together[i]).abs().max() <= 1e-5 * together[i].abs().max()
+        assert (alone - together[i]).abs().max() <= 3e-5 * together[i].abs().max()
 
 
 def test_two_runs_are_bit_equal(encoder: Encoder) -> None:
-    assert torch.equal(encoder.encode(heard(encoder)), encoder.encode(heard(encoder)))
+    first = encoder.encode(heard(encoder))
+    encoder.encode(-heard(encoder))  # what is kept of the last sound is gone
+    assert torch.equal(encoder.encode(heard(encoder)), first)
 
 
 def test_the_windows_are_left_as_they_were(encoder: Encoder) -> None:
@@ -125,7 +128,7 @@ def reference(windows: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def test_whisper_is_transformers_own(engine: Engine) -> None:
     windows = toy.windows(4)
-    assert torch.equal(engine.parts.encoder("whisper").encode(windows), reference(windows)[-1].mean(1))
+    torch.testing.assert_close(engine.parts.encoder("whisper").encode(windows), reference(windows)[-1].mean(1), **SAME)
 
 
 def test_whisperclip_is_the_fusion_of_all_layers(engine: Engine) -> None:
@@ -151,15 +154,23 @@ def test_whisperclip_is_the_fusion_of_all_layers(engine: Engine) -> None:
 def test_the_plain_encoder_is_one_of_whisperclips_statistics(engine: Engine) -> None:
     encoder = engine.parts.encoder("whisper")
     with torch.inference_mode():
-        summary = whisperclip.statistics(encoder.trunk, toy.windows())
+        summary = encoder.trunk.statistics(toy.windows())
     assert torch.equal(summary[:, -1, 0], encoder.encode(toy.windows()))
+
+
+def test_both_whispers_hear_a_sound_once(engine: Engine) -> None:
+    trunk = engine.parts.encoder("whisper").trunk
+    first = trunk.statistics(toy.windows(2))
+    assert trunk.statistics(toy.windows(2)) is first
+    assert not torch.equal(trunk.statistics(toy.windows(2).flip(1)), first)
+    torch.testing.assert_close(trunk.statistics(toy.windows(2)), first)
 
 
 def test_a_loaded_fusion_is_the_saved_one(workspace: toy.Workspace) -> None:
     fusion = whisperclip.load_fusion(workspace.checkpoints / "whisperclip-fusion.safetensors")
     trunk = load_trunk(weights.folder("whisper", workspace.cache))
     with torch.inference_mode():
-        summary = whisperclip.statistics(trunk, toy.windows(4))
+        summary = trunk.statistics(toy.windows(4))
     torch.testing.assert_close(fusion.mean, summary.mean(0), atol=1e-4, rtol=1e-4)
     assert not fusion.training
 
