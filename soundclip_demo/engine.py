@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from .projection import Projector
 
 
+RATES = 3  # at which the encoders hear; more than one hears the window of a comparison at each
+
+
 class Engine(AnyEngine):
     """The models in this process. One per process."""
 
@@ -52,6 +55,7 @@ class Engine(AnyEngine):
         super().__init__(config or Config())
         self.parts = Parts(self.config)
         self._embeddings = Recent[tuple[str, str], "Tensor"](self.config.embedding_cache)
+        self._waveforms = Recent[tuple[str, int], np.ndarray](RATES)
         self._pictures = Pictures(self.config, self.parts.tower, self.load_sound)
 
     def warm(self) -> None:
@@ -227,9 +231,12 @@ class Engine(AnyEngine):
         """Embedding [d], cached per (window, encoder): switching mode, t, k or prompt encodes nothing."""
         import torch
 
+        def at(rate: int) -> np.ndarray:
+            return resample(window.window(0.0, self.config.limits.silence_rms), window.rate, rate)
+
         def encode() -> "Tensor":
             encoder = self.parts.encoder(setting.encoder)
-            waveform = resample(window.window(0.0, self.config.limits.silence_rms), window.rate, encoder.sample_rate)
+            waveform = self._waveforms.get((window.digest, encoder.sample_rate), lambda: at(encoder.sample_rate))
             return encoder.encode(torch.from_numpy(waveform)[None])[0]
 
         return self._embeddings.get((window.digest, setting.encoder), encode)
@@ -251,7 +258,9 @@ class Engine(AnyEngine):
         return self.parts.index(self.gallery)
 
     def _check(self, setting: Setting) -> None:
-        ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
+        ready = [setting.encoder]
+        if not self.has_encoder(setting.encoder):  # the files of all of them need not be looked for each time
+            ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
         check(setting, SUITES[self.config.suite], ready, self.protocols())
 
     def _load_all(self) -> None:

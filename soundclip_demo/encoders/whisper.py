@@ -82,7 +82,6 @@ class Trunk(nn.Module):
         filters = melscale_fbanks(FRAME // 2 + 1, 0.0, SAMPLE_RATE / 2, bands, SAMPLE_RATE, "slaney", "slaney")
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("hann", torch.hann_window(FRAME), persistent=False)
-        self._last: tuple[Tensor, Tensor] | None = None
 
     def log_mel(self, windows: Tensor) -> Tensor:
         """[N, 48000] -> [N, bands, 2 * positions]; what the window does not fill is silence."""
@@ -105,20 +104,13 @@ class Trunk(nn.Module):
 
     @torch.inference_mode()
     def statistics(self, windows: Tensor) -> Tensor:
-        """[N, 48000] -> mean and standard deviation of each layer over the window's positions, [N, L, 2, width].
-
-        The last answer is kept, since a sound is often heard by Whisper and by WhisperCLIP in turn.
-        """
-        if (last := self._last) and torch.equal(last[0], windows):
-            return last[1]
+        """[N, 48000] -> mean and standard deviation of each layer over the window's positions, [N, L, 2, width]."""
         layers = [layer[:, :POSITIONS] for layer in self(self.log_mel(windows))]
         means = [layer.mean(1, keepdim=True) for layer in layers]
         # Not `std`, which takes ten times as long over a dimension that is not the last.
         squares = [(layer - mean).square().sum(1) for layer, mean in zip(layers, means, strict=True)]
         deviations = [(square / (POSITIONS - 1)).sqrt() for square in squares]
-        made = torch.stack([torch.cat(means, 1), torch.stack(deviations, 1)], 2)
-        self._last = windows.clone(), made
-        return made
+        return torch.stack([torch.cat(means, 1), torch.stack(deviations, 1)], 2)
 
 
 def load_trunk(weights: Path, padded: bool = False) -> Trunk:
