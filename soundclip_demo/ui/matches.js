@@ -43,6 +43,7 @@ function draw() {
   const value = props.value;
   for (const [name, key] of [['h2', 'title'], ['.how', 'how'], ['.verdict', 'verdict'], ['.right', 'right'], ['.times', 'times']])
     find(name).textContent = value[key];
+  element.closest('#columns').dataset.encoder = value.encoder; // stands between both columns
   find('.verdict').title = value.detail;
   find('.verdict').classList.toggle('chance', !value.above);
   const known = new Map([...list.children].map((card) => [card.dataset.clip, card]));

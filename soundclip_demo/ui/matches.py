@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..encoders import ENCODERS
 from ..events import Hit, Matches, Setting, Truth
 from . import texts
 from .media import address
@@ -66,8 +67,8 @@ def missing(setting: Setting, message: str) -> dict[str, Any]:
 
 def _column(setting: Setting) -> dict[str, Any]:
     title, how = texts.side(setting)
-    return {"title": title, "how": how, "verdict": "", "above": False, "detail": "", "right": "", "times": "",
-            "chance": 0.0, "cards": []}
+    return {"title": title, "how": how, "encoder": ENCODERS[setting.encoder].title, "verdict": "", "above": False,
+            "detail": "", "right": "", "times": "", "chance": 0.0, "cards": []}
 
 
 def card(hit: Hit, clip: "Clip", chance: float) -> dict[str, Any]:

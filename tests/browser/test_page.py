@@ -96,6 +96,9 @@ def test_a_real_sound_under_every_setting(page) -> None:
         page.wait_for_timeout(1500)  # its move
         return page.locator("#map .map-over .star").last.get_attribute("transform")
 
+    def between() -> str:
+        return page.locator("#columns").evaluate("columns => getComputedStyle(columns, '::before').content")
+
     def words() -> str:
         expect(again(page)).to_be_visible(timeout=SLOW)
         expect(caption(page)).not_to_be_empty()
@@ -115,8 +118,10 @@ def test_a_real_sound_under_every_setting(page) -> None:
     expect(page.get_by_role("heading", name="Blend t = 0.00")).to_be_visible()
     assert words()
     assert star() != place
+    assert between() == '"WhisperCLIP"'
     page.get_by_label("Whisper", exact=True).check()
     assert other_clips(page, raw, "raw") == other_clips(page, raw)
+    assert between() == '"Whisper"'
     assert words()
 
 

@@ -1,5 +1,6 @@
 """Talk mode: every key, the running order, the notes' window, and a server that can reach no other machine."""
 
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -176,7 +177,9 @@ def test_a_rehearsed_caption_says_so(talk) -> None:
     expect(talk.locator("#caption-projected .times")).to_contain_text(texts.REHEARSED, timeout=SLOW)
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (1920, 1080, "dark")])
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1440, 900, "light"), (1920, 1080, "dark"), (1024, 768, "light")]
+)
 def test_it_is_one_slide(browser, talk_url: str, width: int, height: int, scheme: str) -> None:
     page = open_talk(browser, talk_url, width, height, scheme)
     expect(page.locator("#map .map-box")).to_be_visible()
@@ -195,6 +198,23 @@ def test_it_is_one_slide(browser, talk_url: str, width: int, height: int, scheme
     plot = page.locator("#measured [data-plot=measured] svg").bounding_box()
     assert plot["y"] + plot["height"] <= height
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.caption-text')).fontSize)") >= 20
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(900, 1000), (390, 844)])
+def test_upright_it_is_scrolled(browser, talk_url: str, width: int, height: int) -> None:
+    page = open_talk(browser, talk_url, width, height)
+    plot = "#measured [data-plot=measured]"
+    boxes = [page.locator(shown).bounding_box() for shown in ("#columns", "#map .map-box", plot)]
+    for before, after in pairwise(boxes):
+        assert before["y"] + before["height"] <= after["y"]
+    for side in ("raw", "projected"):
+        outer = page.locator(f"#{side}").bounding_box()
+        for shown in (f"#caption-{side}", f"#{side} .card:last-child"):
+            inner = page.locator(shown).bounding_box()
+            assert outer["x"] <= inner["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"], shown
+    page.locator(plot).scroll_into_view_if_needed()
+    assert page.locator(plot).bounding_box()["y"] < height
     page.context.close()
 
 
