@@ -5,6 +5,7 @@ its own (`published.py`) and never mixed in.
 """
 
 import json
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .events import PROTOCOLS
 
 FOUND = ("top1", "top5", "mrr")
 ENDS = {"raw": 0.0, "projected": 1.0}  # mode -> share of the token that is projected
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,11 @@ class Tradeoff:
 
 
 def read(file: Path) -> Tradeoff | None:
-    """The results of a suite; None where it was not measured. What a file lacks is left out.
+    """The results of a suite; None where it was not measured or the file is damaged. What a file lacks is left out.
 
     Of the group named first: recordings of the categories there is most to learn from.
     """
-    if not file.exists():
-        return None
-    results = json.loads(file.read_text())
+    results = _results(file)
     group = next(iter(results.get("groups", {})), "")
     settings, sweep, gains = (_rows(results, name, group) for name in ("settings", "sweep", "projected_minus_raw"))
     ends = tuple(_point(row, ENDS[row["mode"]], group) for row in settings if row["mode"] in ENDS)
@@ -140,7 +140,7 @@ def read(file: Path) -> Tradeoff | None:
 
 def captions(file: Path, protocol: str) -> list[str]:
     """The captions that the results of a suite keep of a protocol's LLaVA, of every setting; none without results."""
-    rows = json.loads(file.read_text()).get("settings", []) if file.exists() else []
+    rows = _results(file).get("settings", [])
     return [kept["caption"] for row in rows for kept in row.get("caption_examples", {}).get(protocol, [])]
 
 
@@ -151,6 +151,17 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
         for i, (a, b) in enumerate(points)
         if not any(c >= a and d >= b and (c > a or d > b) for c, d in points)
     ]
+
+
+def _results(file: Path) -> dict[str, Any]:
+    """Nothing where there are none, or none that can be read: the page can do without."""
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as damage:
+        log.warning("%s cannot be read: %s", file.name, damage)
+        return {}
 
 
 def _rows(results: dict, name: str, group: str) -> list[dict]:

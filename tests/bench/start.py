@@ -10,7 +10,7 @@ from gradio_client import Client, handle_file
 
 from soundclip_demo.config import ROOT, Config
 
-TARGET = 15.0  # seconds to the first answer of the page
+TARGETS = 6.0, 9.0  # seconds: the page, and three more
 
 
 def main() -> None:
@@ -34,8 +34,8 @@ def main() -> None:
         server.terminate()
         server.wait(timeout=20)
     print(f"{'from the command to':28} {'seconds':>8} {'target':>8}")
-    print(f"{'the page (HTTP 200)':28} {page:8.1f} {TARGET:8.0f}")
-    print(f"{'matches of a first sound':28} {matches:8.1f}")
+    print(f"{'the page (HTTP 200)':28} {page:8.1f} {TARGETS[0]:8.0f}")
+    print(f"{'matches of a first sound':28} {matches:8.1f} {TARGETS[1]:8.0f}")
     print(f"{'its caption':28} {caption:8.1f}")
 
 

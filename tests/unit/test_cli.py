@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy
 
+import app
 from soundclip_demo import __main__
 from soundclip_demo.config import Config, config_of, default_cache
 from soundclip_demo.encoders import ENCODERS
@@ -244,3 +245,14 @@ def test_unknown_words_are_refused_by_the_parser(main: Main, clip_sound: Path) -
         with pytest.raises(SystemExit) as caught:
             main(*command)
         assert caught.value.code == 2
+
+
+def test_a_page_without_models_takes_no_flags_for_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["app.py", "--engine", "engine.sock", "--port", "1"])
+    assert app.parse().engine == "engine.sock"
+    monkeypatch.setattr("sys.argv", ["app.py", "--engine", "engine.sock", "--gallery", "mine", "--four-bit"])
+    with pytest.raises(SystemExit):
+        app.parse()
+    assert "--gallery, --four-bit is for `python -m soundclip_demo serve`" in capsys.readouterr().err

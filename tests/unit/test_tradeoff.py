@@ -61,6 +61,13 @@ def test_an_unmeasured_suite_has_no_panel(tmp_path: Path) -> None:
     assert reading(tmp_path, few(row("clap", "native", 0.9))) is None
 
 
+def test_a_damaged_file_costs_the_panel_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "compact.json").write_text(json.dumps(measured_results.made_up())[:-100])
+    assert tradeoff.read(tmp_path / "compact.json") is None
+    assert tradeoff.captions(tmp_path / "compact.json", "tuned") == []
+    assert "compact.json cannot be read" in caplog.text
+
+
 def test_a_change_is_what_the_paired_interval_says(tmp_path: Path) -> None:
     apart = [row("clap", "raw", 0.1, 0.3), row("clap", "projected", 0.8, 0.2)]
     unpaired = reading(tmp_path, few(*apart, row("whisper", "raw", 0.1), row("whisper", "projected", 0.13)))
