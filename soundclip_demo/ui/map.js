@@ -9,11 +9,14 @@ function span(values) {
   return [low - room, high + room];
 }
 
+// Pixels at the foot of the map on which the legend lies, where there is no other place for it.
+const covered = () => (getComputedStyle(find('.map-legend')).position === 'absolute' ? 24 : 0);
+
 function layout() {
   const axis = { visible: false, fixedrange: coarse.matches };
   return {
     uirevision: 'kept',
-    margin: { l: 4, r: 4, t: 4, b: 4 },
+    margin: { l: 4, r: 4, t: 4, b: 4 + covered() },
     paper_bgcolor: 'rgba(0,0,0,0)',
     plot_bgcolor: 'rgba(0,0,0,0)',
     xaxis: { ...axis, range: span(reach.x) },

@@ -43,7 +43,7 @@ function placeNames(width, height) {
 }
 
 function drawNames() {
-  const { clientWidth: width, clientHeight: height } = plot;
+  const [width, height] = [plot.clientWidth, plot.clientHeight - covered()];
   const group = find('.map-over .names');
   const places = placeNames(width, height);
   const now = new Set(places.map(({ number }) => number));

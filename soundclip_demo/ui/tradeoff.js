@@ -78,7 +78,7 @@ function draw() {
     .map((encoder) => ({ encoder, colour: colour(encoder), x: base.native[encoder][choice.found][0] }));
   const [x, y] = [base.measures[choice.found], base.measures[choice.told]];
   const svg = drawPlot({
-    width, height: Math.round(Math.min(440, Math.max(270, width * 0.6))), x, y,
+    width, height: Math.round(Math.min(440, Math.max(224, width * 0.5))), x, y,
     lines, frontiers: frontiers.filter((front) => front.length), natives, mark: current(), ink: ink(),
   });
   svg.setAttribute('role', 'group');

@@ -171,10 +171,10 @@ def test_the_slider_leaves_the_raw_column_alone(unhurried_page) -> None:
 
 
 def test_matches_captions_map_and_trade_off_are_in_one_view(page) -> None:
-    projected = page.locator("#measured [data-plot=measured] .point[data-share='1']")
-    expect(projected).to_have_count(6)
-    seen = [page.locator(part) for part in ("#raw", "#projected", "#caption-raw", "#caption-projected", "#map")]
-    places = [part.bounding_box() for part in (*seen, *projected.all())]
+    plot = "#measured [data-plot=measured] svg"
+    expect(page.locator(f"{plot} .point[data-share='1']")).to_have_count(6)
+    seen = ("#raw", "#projected", "#caption-raw", "#caption-projected", "#map", plot)
+    places = [page.locator(part).bounding_box() for part in seen]
     assert all(place["y"] + place["height"] <= 900 for place in places)
     tops = [page.locator(part).bounding_box()["y"] for part in ("#raw", "#projected", "#map")]
     assert tops == [tops[0]] * 3
