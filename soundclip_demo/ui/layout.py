@@ -27,6 +27,7 @@ from .look import look_panel
 from .map import atlas_map
 from .matches import matches_panel
 from .media import fetch_nothing, plotly_script
+from .microphone import recorder
 from .talk import read_order, rehearse, talk_mode
 from .tradeoff import tradeoff_panel
 from .turns import SIDES
@@ -102,13 +103,7 @@ def sound_inputs(page: Page) -> dict[str, Any]:
                     elem_id="upload",
                 )
             with gr.Tab(texts.MICROPHONE_TAB):
-                microphone = gr.Audio(
-                    label=texts.MICROPHONE,
-                    sources=["microphone"],
-                    type="filepath",
-                    format=None,
-                    elem_id="microphone",
-                )
+                microphone = recorder()
         chips = example_buttons(page.examples)
         wave = waveform()
     return {

@@ -17,6 +17,14 @@ MICROPHONE_TAB = "Microphone"
 UPLOAD = "Sound or video file"
 MICROPHONE = "Record a sound"
 RECORDING = "Recording"
+NO_MICROPHONE = {  # by the name of the browser's error
+    "NotAllowedError": "The browser may not use the microphone. Allow it beside the address, then press Record again, "
+    "or upload a file.",
+    "NotFoundError": "No microphone was found. Plug one in, then press Record again, or upload a file.",
+    "NotReadableError": "Another program holds the microphone. Close it, then press Record again, or upload a file.",
+    "insecure": "Browsers give the microphone only to pages of https or of this computer. Upload a file instead.",
+    "other": "The microphone could not be opened. Press Record again, or upload a file.",
+}
 EXAMPLES = "Or try one of these"
 NO_SOUND = "No sound yet."
 CANNOT_PLAY = "Your browser cannot play this format. The demo could read it."

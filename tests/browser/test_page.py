@@ -180,6 +180,20 @@ def test_matches_captions_map_and_trade_off_are_in_one_view(page) -> None:
     assert tops == [tops[0]] * 3
 
 
+def test_two_clicks_show_the_trade_off(page) -> None:
+    """An example, then the raw end of its encoder's line: the right column loses what projecting had found."""
+    right = page.locator("#projected .right")
+    page.get_by_role("button", name="dog", exact=True).click()
+    expect(right).to_contain_text("rank 1 of", timeout=SLOW)
+    expect(page.locator("#caption-projected .names")).to_have_text(texts.NAMES[True], timeout=SLOW)
+    expect(page.locator("#measured .headline")).to_be_in_viewport()
+    expect(page.locator("#measured .headline")).to_contain_text("projecting finds more")
+    page.locator("#measured [data-plot=measured] .point[data-encoder=whisperclip][data-share='0']").click()
+    expect(page.get_by_role("heading", name="Blend t = 0.00")).to_be_in_viewport(timeout=SLOW)
+    expect(right).to_have_text(page.locator("#raw .right").inner_text(), timeout=SLOW)
+    expect(page.locator("#caption-projected .names")).to_have_text(texts.NAMES[False], timeout=SLOW)
+
+
 def test_a_video_is_heard(page) -> None:
     give(page, min((Config().gallery / "videos").glob("*.mp4")))
     clips(page)
@@ -293,6 +307,21 @@ def test_microphone(page) -> None:
     page.locator("#microphone").get_by_role("button", name="Stop").first.click()
     expect(page.locator("#wave .wave-name")).to_have_text("Recording", timeout=SLOW)
     clips(page)
+
+
+@pytest.mark.parametrize("why", ["NotAllowedError", "NotFoundError", "AbortError", "insecure"])
+def test_without_a_microphone_it_is_said_why(browser, url: str, why: str) -> None:
+    page = browser.new_page()
+    refusal = f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{why}'))"
+    gone = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })"
+    page.add_init_script(gone if why == "insecure" else refusal)
+    page.goto(url)
+    page.get_by_role("tab", name=texts.MICROPHONE_TAB).click()
+    said = page.get_by_role("alert").filter(has_text="pload a file")
+    if why != "insecure":
+        page.locator("#microphone").get_by_role("button", name="Record").first.click()
+    expect(said).to_have_text(texts.NO_MICROPHONE.get(why, texts.NO_MICROPHONE["other"]))
+    page.close()
 
 
 def test_cards_and_map_point_at_each_other(page, beeps: Path) -> None:
