@@ -14,7 +14,7 @@ function exportStyle() {
     .ring.found, .cross { fill: none; stroke: #292524; stroke-width: 2 } .ring.hover { display: none }
     .star polygon, .mark { fill: ${star}; stroke: ${star}; stroke-width: 1.5 } .mark { opacity: .5 }
     .star.raw polygon, .mark.raw { fill: #fff } .star.blend polygon { fill: color-mix(in srgb, ${star} 45%, white) }
-    .away { display: none } .off .away { display: inline; fill: none; stroke: ${star}; stroke-dasharray: 2 3 }`;
+    .turned { filter: invert(1) } .away { display: none } .off .away { display: inline; fill: none; stroke: ${star}; stroke-dasharray: 2 3 }`;
 }
 
 function exportLegend() {
@@ -36,6 +36,16 @@ function exportLegend() {
   return line;
 }
 
+// What Plotly painted of how densely a large gallery lies, dark on light.
+function density() {
+  const { l, t } = plot._fullLayout._size;
+  return [...plot.querySelectorAll('.heatmaplayer image')].map((image) => {
+    const place = shape('g', { class: dark() ? 'turned' : '', transform: `translate(${l} ${t})` });
+    place.append(image.cloneNode());
+    return place;
+  });
+}
+
 function picture() {
   const { clientWidth: width, clientHeight: height } = plot;
   const view = { xmlns: NS, width, height: height + HEAD, viewBox: `0 0 ${width} ${height + HEAD}` };
@@ -53,7 +63,7 @@ function picture() {
     if (!bright(index)) dot.setAttribute('fill-opacity', DIM);
     dots.append(dot);
   }
-  map.append(dots, ...[...over.cloneNode(true).children]);
+  map.append(...density(), dots, ...[...over.cloneNode(true).children]);
   whole.append(
     shape('style', {}, exportStyle()),
     clip,

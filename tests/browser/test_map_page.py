@@ -353,6 +353,17 @@ def test_many_clips_are_told_of_when_asked(browser, many_url: str) -> None:
         expect(page.locator("#map .map-said")).to_contain_text(f"of {MANY} clips, in: thing 7.")
 
 
+def test_the_density_of_many_clips_is_saved_too(browser, tiled_url: str, tmp_path) -> None:
+    with opened(browser, tiled_url, color_scheme="dark") as page:
+        page.locator("#map .heatmaplayer image").first.wait_for(state="attached")
+        with page.expect_download() as download:
+            press(page, WORDS["png"])
+        download.value.save_as(tmp_path / "map.png")
+    colours = Image.open(tmp_path / "map.png").convert("RGB").getcolors(2**24)
+    grey = sum(count for count, (r, g, b) in colours if 150 < r < 250 and max(r, g, b) - min(r, g, b) < 6)
+    assert grey > 0.03 * sum(count for count, _ in colours)  # shades on the white ground; points have hues
+
+
 def test_too_many_clips_come_in_tiles(browser, tiled_url: str) -> None:
     points = "document.querySelector('#map .map-plot').data[0]"
     with opened(browser, tiled_url) as page:
