@@ -74,9 +74,11 @@ class Finding:
     ) -> Iterator[list[Any]]:
         """Yields the outputs named in `show`. A column whose sound and setting are as before is left alone, and a
         problem leaves earlier results as they are. One that a later one has overtaken shows nothing more."""
-        if chosen is None:
-            return
         visitor = session(request)
+        if chosen is None:
+            if self.page.turns.at(visitor, FIND):  # once there was a sound: Gradio keeps those of the last tabs only
+                yield show(problem=caption.error(UserError(*texts.FORGOTTEN)))
+            return
         turn, tickets = self.page.turns.next(visitor, FIND), dict(zip(SIDES, (raw, projected), strict=True))
         for step in lasting(self._find(chosen, encoder, share, tickets, visitor, turn)):
             if not self.page.turns.wanted(visitor, turn):

@@ -27,6 +27,7 @@ NO_MICROPHONE = {  # by the name of the browser's error
 }
 EXAMPLES = "Or try one of these"
 NO_SOUND = "No sound yet."
+FORGOTTEN = ("So many others came meanwhile that your sound is no longer here.", "Please give it again.")
 CANNOT_PLAY = "Your browser cannot play this format. The demo could read it."
 WINDOW = "Start of the window in seconds"
 PLAY = "Play the sound"

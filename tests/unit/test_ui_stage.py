@@ -112,6 +112,13 @@ def test_without_a_sound_nothing_happens(page: Page) -> None:
     assert find(page, None) == {}
 
 
+def test_a_sound_that_others_have_pushed_out_is_asked_for_again(page: Page, chosen: Chosen) -> None:
+    find(page, chosen)
+    shown = find(page, None, 0.5)
+    assert set(shown) == {"problem"}
+    assert texts.FORGOTTEN[1] in shown["problem"]
+
+
 def test_a_find_that_was_overtaken_shows_nothing_and_takes_no_turn(page: Page, chosen: Chosen) -> None:
     """Gradio begins two at once where two changes come together."""
     first = Finding(page).find(chosen, "whisper", 1, None, None, ME)
