@@ -22,8 +22,11 @@ stream, load = Captioner.stream, encoders.load
 
 
 def unhurried(*arguments: Any, **options: Any) -> Iterator[str]:
+    said = 0
     for text in stream(*arguments, **options):
-        time.sleep(SECONDS_A_WORD)
+        words = len(text.split())  # several may come at once
+        time.sleep(SECONDS_A_WORD * max(1, words - said))
+        said = words
         yield text
 
 
