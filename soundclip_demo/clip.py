@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import torch
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from PIL import Image
 from safetensors import safe_open
 from torch import Tensor

@@ -7,6 +7,7 @@ The multimodal projector and the adapter are trained by `training/llava.py`; eve
 from pathlib import Path
 
 import torch
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import torch
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from transformers import AutoTokenizer, BitsAndBytesConfig, LlavaNextForConditionalGeneration
 from transformers.utils import is_bitsandbytes_available
 

@@ -1,6 +1,9 @@
 """The models, each loaded once, on first use or in the background; what fails costs only the part it feeds.
 
-Encoders are loaded one at a time, and only the last few used are kept.
+Encoders are loaded one at a time, and only the last few used are kept. Other parts may load beside them, in threads
+that import transformers at once: whatever does so begins with the same module, `transformers.modeling_utils`, so that
+the second thread waits for the first. Otherwise each could come to wait for what the other has half imported, where
+Python gives one of them the half.
 """
 
 import logging

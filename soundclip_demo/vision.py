@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import transformers.modeling_utils  # noqa: F401 - before all else of it: see parts.py
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
