@@ -8,7 +8,7 @@ import argparse
 import os
 from pathlib import Path
 
-from soundclip_demo.flags import ENGINE_FLAGS, config_from, engine_flags
+from soundclip_demo.flags import config_from, engine_flags
 
 
 def parse() -> argparse.Namespace:
@@ -26,7 +26,8 @@ def parse() -> argparse.Namespace:
         "--share", choices=("yes", "no"), default="no", help="a public link through Gradio's tunnel"
     )
     flags = parser.parse_args()
-    own = [name for name in ENGINE_FLAGS if getattr(flags, name) != parser.get_default(name)]
+    usual = vars(engine_flags().parse_args([]))
+    own = [name for name in usual if getattr(flags, name) != usual[name]]
     if flags.engine and own:
         given = ", ".join(f"--{name.replace('_', '-')}" for name in own)
         parser.error(f"with --engine, {given} is for `python -m soundclip_demo serve`, which has the models")

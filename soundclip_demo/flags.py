@@ -8,8 +8,6 @@ from pathlib import Path
 from .config import Config, config_of
 from .suites import SUITES
 
-ENGINE_FLAGS = ("gallery", "suite", "encoders_kept", "four_bit")
-
 
 def engine_flags() -> argparse.ArgumentParser:
     """A parent for a parser whose flags `config_from` reads. The suite may come from the environment of a Space."""

@@ -85,26 +85,6 @@ class Finding:
                 return
             yield step
 
-    @steady
-    def settle(
-        self,
-        chosen: Chosen | None,
-        encoder: str | None,
-        share: float,
-        raw: Ticket | None,
-        projected: Ticket | None,
-        request: gr.Request,
-    ) -> Iterator[list[Any]]:
-        """After a `find`: another one where a column is not what is asked for by now. Two requests that a browser
-        sends together may arrive the other way round, and the older one then comes last."""
-        try:
-            wanted = beside(encoder or "", share)
-        except UserError:
-            return  # `find` said so
-        shown = zip((raw, projected), wanted, strict=True)
-        if any(ticket and not ticket.same(chosen, setting) for ticket, setting in shown):
-            yield from self.find(chosen, encoder, share, raw, projected, request)
-
     def _find(
         self,
         chosen: Chosen,

@@ -63,18 +63,20 @@ def listen_choice(choosing: Choosing, sound: dict[str, Any], card: gr.HTML, prob
 
 
 def listen_setting(finding: Finding, parts: dict[str, Any], moved: gr.State, tickets: list[gr.State]) -> None:
-    """Every new sound, window or setting ends in a `find`; while one runs, only the last change waits.
+    """Every new sound, window or setting ends in one `find`; while one runs, only the last change waits.
 
     `moved` changes when something else than the visitor's hand has moved encoder and slider.
     """
     sound, setting, sides = parts["sound"], parts["setting"], parts["sides"]
     columns, words = ([sides[side][name] for side in SIDES] for name in ("found", "words"))
-    changes = [sound["chosen"].change, moved.change, setting["encoder"].input, setting["share"].input]
-    given = [sound["chosen"], setting["encoder"], setting["share"], *tickets]
-    shown = [sound["wave"], setting["status"], *columns, parts["atlas"], parts["problem"], *tickets, *words]
-    at_most = {"concurrency_id": "find", "concurrency_limit": 2}
-    gr.on(changes, finding.find, given, shown, **at_most, **HEAVY).then(
-        finding.settle, given, shown, **at_most, **HEAVY
+    gr.on(
+        [sound["chosen"].change, moved.change, setting["encoder"].input, setting["share"].input],
+        finding.find,
+        [sound["chosen"], setting["encoder"], setting["share"], *tickets],
+        [sound["wave"], setting["status"], *columns, parts["atlas"], parts["problem"], *tickets, *words],
+        concurrency_id="find",
+        concurrency_limit=2,
+        **HEAVY,
     )
 
 

@@ -50,7 +50,7 @@ def test_who_waits_can_stop(two: list) -> None:
 
 def test_a_closed_tab_makes_room(two: list) -> None:
     first, second = two
-    expect(caption(second, "raw")).to_contain_text(PLACE, timeout=QUICK)
-    first.close()
     begun = second.locator(".caption-text").filter(has_not_text=texts.CAPTION_WAITING)  # one waits for the other
+    expect(begun).to_have_count(0, timeout=QUICK)
+    first.close()
     expect(begun).not_to_have_count(0, timeout=5_000)

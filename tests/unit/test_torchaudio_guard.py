@@ -38,6 +38,23 @@ def test_whisper_and_resampling_can_be_imported() -> None:
     assert python(code) == "(16000,)"
 
 
+def test_threads_may_import_transformers_at_once() -> None:
+    """Every module that does so, each in a thread: one would get what another has imported by half (parts.py)."""
+    files = [file for file in (ROOT / "soundclip_demo").rglob("*.py") if "\nfrom transformers " in file.read_text()]
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
+    assert len(names) > 3
+    code = (
+        "import threading, soundclip_demo\nfrom importlib import import_module\n"
+        f"names = {names}\ntogether, done = threading.Barrier(len(names)), []\n"
+        "def work(name):\n    together.wait()\n    import_module(name)\n    done.append(name)\n"
+        "threads = [threading.Thread(target=work, args=(name,)) for name in names]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print(sorted(done) == sorted(names))"
+    )
+    assert python(code) == "True"
+
+
 def test_a_torchaudio_that_is_there_already_is_left_alone() -> None:
     code = (
         "import sys, types\nsys.modules['torchaudio'] = types.ModuleType('torchaudio')\n"

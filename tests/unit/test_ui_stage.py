@@ -128,21 +128,6 @@ def test_a_find_that_was_overtaken_shows_nothing_and_takes_no_turn(page: Page, c
     assert all(page.turns.wanted("me", second[f"{side}_ticket"].turn) for side in SIDES)
 
 
-def test_what_came_in_the_wrong_order_is_settled(page: Page, chosen: Chosen) -> None:
-    """Of two changes the older one arrived last, so that the page asks for another share than it shows."""
-    before = find(page, chosen, 1)
-    tickets = [before[f"{side}_ticket"] for side in SIDES]
-
-    def settled(share: float) -> list[Any]:
-        return list(Finding(page).settle(chosen, "whisper", share, *tickets, ME))
-
-    assert settled(1) == [gr.skip()]
-    assert settled(7) == [gr.skip()]  # no share at all
-    shown = dict(zip(OUTPUTS, settled(0.5)[-1], strict=True))
-    assert shown["projected"]["title"] == "Blend t = 0.50"
-    assert shown["projected_ticket"].setting.t == 0.5
-
-
 def test_an_address_begins_one_find(page: Page) -> None:
     sharing = Sharing(page, Choosing(page))
     *_, chosen, _, serial = sharing.open(SimpleNamespace(query="?sound=c4&t=0.5"))
