@@ -16,6 +16,8 @@ from soundclip_demo.config import DEFAULT_PROMPT, MAX_NEW_TOKENS, Config, limit_
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import MODES, Setting
 
+from .machine import bandwidth
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,16 +67,6 @@ def written_with(captioner: Captioner) -> list[torch.Tensor]:
     """The weights that every token needs; those of the words are the output layer's as well, and counted once."""
     model = captioner.llava.model.language_model
     return list({id(each): each for each in model.parameters()}.values())
-
-
-def bandwidth() -> float:
-    """Bytes a second that summing half a gigabyte reads, the best of five."""
-    values, taken = torch.ones(2**27), []
-    for _ in range(5):
-        began = time.perf_counter()
-        values.sum()
-        taken.append(time.perf_counter() - began)
-    return values.numel() * 4 / min(taken)
 
 
 if __name__ == "__main__":
