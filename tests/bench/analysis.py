@@ -21,7 +21,7 @@ from soundclip_demo import weights
 from soundclip_demo.audio import Sound, resample
 from soundclip_demo.config import Config, limit_threads
 from soundclip_demo.encoders import ENCODERS
-from soundclip_demo.encoders.whisper import load_trunk
+from soundclip_demo.encoders.whisper import load_trunk, packed
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.results import analyze
@@ -100,7 +100,8 @@ def encode(engine: Engine, name: str, sound: Sound) -> None:
 def padded(engine: Engine) -> Iterator[None]:
     """WhisperCLIP as stock Whisper hears: 3 s of sound and 27 of silence."""
     encoder = engine.parts.encoder("whisperclip")
-    short, encoder.trunk = encoder.trunk, load_trunk(weights.ensure("whisper", engine.config.cache), padded=True)
+    long = load_trunk(weights.ensure("whisper", engine.config.cache), padded=True)
+    short, encoder.trunk = encoder.trunk, packed(long)
     yield
     encoder.trunk = short
 

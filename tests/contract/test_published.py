@@ -1,5 +1,6 @@
 """The paper suite's encoders: published settings, opened from checkpoints of their own form with made-up weights."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import made_up
@@ -7,6 +8,7 @@ import pytest
 import torch
 import toy
 from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import (
     ClapAudioConfig,
     ClapConfig,
@@ -116,6 +118,17 @@ def test_whisper_is_transformers_own_over_the_valid_positions(stock: WhisperMode
     assert states[-1].shape == (3, 1500, 64)
     torch.testing.assert_close(encoder.encode(windows), states[-1][:, :150].mean(1), **SAME)
     assert encoder.dim == 64
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_onednn_computes_is_the_same(converted: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = whisper.load_trunk(converted, padded=True)
+    quick, windows = whisper.packed(deepcopy(usual)), toy.windows(count)
+    assert isinstance(quick.layers[0].fc1, whisper.Packed)
+    torch.testing.assert_close(quick.statistics(windows), usual.statistics(windows), **SAME)
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
+    assert isinstance(whisper.packed(deepcopy(usual)).layers[0].fc1, nn.Linear)
 
 
 @torch.inference_mode()
