@@ -110,7 +110,7 @@ def add_api(page: Page) -> None:
         milliseconds of each stage.
 
         Args:
-            sound: a sound file, or a video with sound.
+            sound: a sound file or a video with sound; for a tool the address of its upload, or data: up to 700 KB.
             encoder: audio encoder, one of those that /encoders calls ready.
             mode: how the embedding becomes a token: projected, raw or blend.
             blend: t in [0, 1], read in mode blend.
@@ -141,7 +141,7 @@ def add_api(page: Page) -> None:
         result is that of /analyze with question, answer, and answer_first_token and answer in ms.
 
         Args:
-            sound: a sound file, or a video with sound.
+            sound: a sound file or a video with sound; for a tool the address of its upload, or data: up to 700 KB.
             question: what to ask, up to 300 characters.
             encoder: audio encoder, one of those that /encoders calls ready.
             mode: how the embedding becomes a token: projected, raw or blend.
@@ -163,7 +163,7 @@ def add_api(page: Page) -> None:
         Where an encoder cannot run, reason says why and the rest is null; one that is not ready has one row.
 
         Args:
-            sound: a sound file, or a video with sound.
+            sound: a sound file or a video with sound; for a tool the address of its upload, or data: up to 700 KB.
         """
         from ..results import comparison
 

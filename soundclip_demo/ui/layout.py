@@ -29,6 +29,7 @@ from .matches import matches_panel
 from .media import fetch_nothing, plotly_script
 from .microphone import recorder
 from .talk import read_order, rehearse, talk_mode
+from .tools import take_files
 from .tradeoff import tradeoff_panel
 from .turns import SIDES
 from .waveform import waveform
@@ -58,6 +59,7 @@ def build(engine: "AnyEngine", order: Path | None = None) -> gr.Blocks:
     sounds = [*(row.path for row in page.examples.values()), *(step.path for step in talk.steps)]
     fetch_nothing()
     tidy_uploads()
+    take_files()
     # Else Gradio sums up the last 10,000 events after each one, for a dashboard that is off.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     gr.set_static_paths([engine.gallery.folder, *sounds, plotly_script()])

@@ -360,6 +360,7 @@ LINK_UNKNOWN = "The address asks for what is not here ({what}): the usual is sho
 BANNER_LOADING = "Please note:"
 LINE_FULL = "Too many captions are waited for just now."
 NO_ADDRESSES = "Addresses are not fetched here: please upload the file itself."
+BROKEN_DATA = "This data: address is broken. Please write the file in base64, or upload it."
 BROKEN = "Something went wrong on our side."
 BROKEN_HINT = "Please try again; the sound itself may be fine."
 NO_MEMORY = "The demo ran out of memory."

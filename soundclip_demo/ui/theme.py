@@ -102,6 +102,7 @@ def launch_options(engine: "AnyEngine") -> dict[str, Any]:
         "state_session_capacity": SESSIONS,
         "footer_links": ["api", "gradio", "settings"],
         "run_history": False,  # a visitor's sounds are not written into their browser's history
+        "mcp_server": True,
         "ssr_mode": False,
         "enable_monitoring": False,
         "show_error": False,
