@@ -5,7 +5,7 @@ that are kept in `assets/results/again.json` (`--keep` puts those of OTHER there
 committed results is looked up. Such an interval says how far a figure might lie with other recordings; that another
 training, in which sums are rounded otherwise, comes out otherwise is not in it. How far two trainings lie apart is told
 for each measure, as the standard deviation of one; OTHER, if it is a third run, is held against intervals that allow
-for that as well.
+for that as well. Such a run's figures are in `assets/results/once-more.json`.
 """
 
 import argparse
