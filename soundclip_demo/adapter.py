@@ -24,18 +24,26 @@ def tuned(captioner: "Captioner", checkpoint: Path) -> "Captioner":
     """A second captioner with the adapter in it, which shares every layer that the adapter leaves alone with the first.
 
     In float32 the adapter is merged into copies of the layers it changes: unmerged, a word takes half as long again. A
-    16-bit or 4-bit model keeps it apart: it is a large one, and its weights would be rounded once more.
+    16-bit or 4-bit model keeps it apart: it is a large one, and its weights would be rounded once more. Packed layers
+    are unpacked for it, and packed again.
     """
     import torch
     from peft import PeftConfig, PeftModel
+
+    from .packed import Packed, pack
 
     llava, folder = captioner.llava, checkpoint / "adapter"
     merged = llava.dtype == torch.float32
     targets = PeftConfig.from_pretrained(folder).target_modules
     layers = {name: module for name, module in llava.named_modules() if not list(module.children())}
-    shared = {id(module): module for name, module in layers.items() if not (merged and _targeted(name, targets))}
-    adapted = PeftModel.from_pretrained(copy.deepcopy(llava, shared), folder)
+    changed = {name for name in layers if merged and _targeted(name, targets)}
+    copies = {id(module): module for name, module in layers.items() if name not in changed}
+    unpacked = [module for name, module in layers.items() if name in changed and isinstance(module, Packed)]
+    copies |= {id(module): module.linear() for module in unpacked}
+    adapted = PeftModel.from_pretrained(copy.deepcopy(llava, copies), folder)
     model = adapted.merge_and_unload() if merged else adapted.get_base_model()
+    if unpacked:
+        pack(model, unpacked[0].rows)
     return type(captioner)(model, captioner.tokenizer, captioner.template)
 
 
@@ -43,7 +51,9 @@ def merge(llava: "PreTrainedModel", checkpoint: Path) -> "PreTrainedModel":
     """The adapter goes into the model's own weights, for good."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(llava, checkpoint / "adapter").merge_and_unload()
+    from .packed import unpack
+
+    return PeftModel.from_pretrained(unpack(llava), checkpoint / "adapter").merge_and_unload()
 
 
 def _targeted(layer: str, targets: str | set[str]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 CONTEXT = 4  # tokens that a guess looks at, at most
 LENGTH = 8  # tokens that are guessed at a time, at most
-WORTH = 0.6  # tokens that must be expected to be right: a pass over several takes about so much longer than over one
+WORTH = 0.3  # tokens that must be expected to be right: a pass over several takes about so much longer than over one
 
 
 class Drafts:

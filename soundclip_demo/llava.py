@@ -12,10 +12,12 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
 
 from .captioner import SMOLLM2, Captioner
+from .packed import pack
 from .vision import EfficientNetLite
 
 # SmolLM2 has no image token. Features enter as embeddings, so this id only has to be one that no text contains.
 IMAGE_TOKEN = "<reponame>"
+ROWS = 8  # tokens that a pass mostly looks at, see drafts.py
 
 
 def assemble(tower: EfficientNetLite, language: Path) -> tuple[LlavaForConditionalGeneration, AutoTokenizer]:
@@ -52,4 +54,4 @@ def load(tower: EfficientNetLite, language: Path, checkpoint: Path) -> Captioner
     llava.model.multi_modal_projector.load_state_dict(
         {k: v.float() for k, v in load_file(checkpoint / "multi_modal_projector.safetensors").items()}
     )
-    return Captioner(llava, tokenizer, SMOLLM2)
+    return Captioner(pack(llava, ROWS), tokenizer, SMOLLM2)

@@ -25,6 +25,7 @@ from soundclip_demo import whole
 from soundclip_demo.captioner import Captioner
 from soundclip_demo.config import Config as Suite
 from soundclip_demo.config import config_of, limit_threads
+from soundclip_demo.packed import unpack
 from soundclip_demo.parts import Parts
 from soundclip_demo.suites import SUITES
 
@@ -151,7 +152,7 @@ class Run:
     def __init__(self, captioner: Captioner, config: Config) -> None:
         torch.manual_seed(config.seed)
         self.config, self.step, self.seconds = config, 0, 0.0
-        self.adapted: PeftModel = get_peft_model(captioner.llava, llava.form(config))
+        self.adapted: PeftModel = get_peft_model(unpack(captioner.llava), llava.form(config))
         self.captioner = captioner  # peft has put the adapter into the model itself
         self.trained = {name: weight for name, weight in self.adapted.named_parameters() if weight.requires_grad}
         self._optimiser = torch.optim.AdamW(self.trained.values(), weight_decay=0.0)

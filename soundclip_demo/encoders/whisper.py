@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
 from ..config import WINDOW_SECONDS
+from ..packed import pack
 from ..weights import SOURCES
 from .base import EncoderSpec
 from .checkpoint import load_strict
@@ -131,32 +132,7 @@ def load_trunk(weights: Path, padded: bool = False) -> Trunk:
     width, bands, _ = state["conv1.weight"].shape
     trunk = Trunk(bands, positions, blocks, width, inner=len(state["layers.0.fc1.weight"]))
     _trunks[weights, padded] = load_strict(trunk, state, SOURCES["whisper"].title)
-    return trunk if padded else packed(trunk)
-
-
-class Packed(nn.Module):
-    """A `Linear` whose weight lies as oneDNN reads it: products of this size take half the time of torch's usual ones.
-
-    By operators of torch's compiler, which takes half a minute itself; torch's version is pinned.
-    """
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.bias = linear.bias
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), POSITIONS)
-
-    def forward(self, states: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(states, self.weight, self.bias, "none", [], "")
-
-
-def packed(trunk: Trunk) -> Trunk:
-    """The trunk, which is to stay on the processor, with products by oneDNN, where torch has that."""
-    if torch.backends.mkldnn.is_available():
-        for block in trunk.layers:
-            for name, part in block.named_children():
-                if isinstance(part, nn.Linear):
-                    setattr(block, name, Packed(part))
-    return trunk
+    return trunk if padded else pack(trunk, POSITIONS)
 
 
 def _fuse(state: dict[str, Tensor], at: str) -> None:

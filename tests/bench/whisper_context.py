@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from soundclip_demo import weights
 from soundclip_demo.audio import decode, resample
 from soundclip_demo.config import Config, limit_threads
-from soundclip_demo.encoders.whisper import SAMPLE_RATE, Trunk, load_trunk, packed
+from soundclip_demo.encoders.whisper import POSITIONS, SAMPLE_RATE, Trunk, load_trunk
+from soundclip_demo.packed import pack
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     folder = weights.ensure("whisper", config.cache)
     windows = torch.stack([_window(file) for file in sorted(config.examples.glob("*.ogg"))])
     short, short_ms = _encode(load_trunk(folder), windows)
-    padded, padded_ms = _encode(packed(load_trunk(folder, padded=True)), windows)
+    padded, padded_ms = _encode(pack(load_trunk(folder, padded=True), POSITIONS), windows)
     print(f"{len(windows)} sounds: {short_ms:.0f} ms each on 3 s, {padded_ms:.0f} ms padded to 30 s")
     print(f"{'mean over time of':20} {'cosine':>8} {'lowest':>8} {'centred':>8} {'same neighbour':>15}")
     for layer in range(short.shape[1]):

@@ -25,6 +25,7 @@ from soundclip_demo.encoders import checkpoint, whisper, whisperclip
 from soundclip_demo.encoders.clap import ClapConfig as Sizes
 from soundclip_demo.encoders.clap import ClapTower
 from soundclip_demo.encoders.wav2clip import COMPACT, Wav2ClipTower
+from soundclip_demo.packed import Packed, pack
 from soundclip_demo.weights import CheckpointError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -124,11 +125,11 @@ def test_whisper_is_transformers_own_over_the_valid_positions(stock: WhisperMode
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_onednn_computes_is_the_same(converted: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = whisper.load_trunk(converted, padded=True)
-    quick, windows = whisper.packed(deepcopy(usual)), toy.windows(count)
-    assert isinstance(quick.layers[0].fc1, whisper.Packed)
+    quick, windows = pack(deepcopy(usual), whisper.POSITIONS), toy.windows(count)
+    assert isinstance(quick.layers[0].fc1, Packed)
     torch.testing.assert_close(quick.statistics(windows), usual.statistics(windows), **SAME)
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
-    assert isinstance(whisper.packed(deepcopy(usual)).layers[0].fc1, nn.Linear)
+    assert isinstance(pack(deepcopy(usual), whisper.POSITIONS).layers[0].fc1, nn.Linear)
 
 
 @torch.inference_mode()
