@@ -5,7 +5,9 @@ without being asked. The operators are those of torch's compiler, which itself w
 torch's version is pinned.
 """
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -38,7 +40,10 @@ class Packed(nn.Module):
 def pack(module: M, rows: int) -> M:
     """The module, which is to stay on the processor, with every `Linear` below it packed, where torch has oneDNN."""
     there = torch.backends.mkldnn.is_available()
-    return _replaced(module, lambda part: Packed(part, rows) if there and type(part) is nn.Linear else part)
+    _replaced(module, lambda part: Packed(part, rows) if there and type(part) is nn.Linear else part)
+    with suppress(OSError, AttributeError):  # no glibc; which would keep the memory of what was packed, for later
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return module
 
 
 def unpack(module: M) -> M:
