@@ -33,8 +33,7 @@ def test_the_longest_context_decides() -> None:
 
 def test_what_is_unlikely_is_not_worth_a_longer_pass() -> None:
     assert Drafts([[1, follower] for follower in (2, 3, 4)]).propose([1]) == []
-    assert Drafts([[1, 2]]).propose([1]) == []  # seen once
-    assert Drafts([[1, 2]] * 3).propose([1]) == [2]
+    assert Drafts([[1, 2]]).propose([1]) == [2]  # seen once, so as likely as not
 
 
 def test_captions_that_results_keep_are_read(tmp_path: Path) -> None:
