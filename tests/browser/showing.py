@@ -53,6 +53,7 @@ def main() -> None:
             told(page)
             if size == PHONE:
                 page.locator("#columns").evaluate("columns => columns.scrollIntoView()")
+                page.wait_for_timeout(REST_MS)  # posters are fetched when they come into view
             page.screenshot(path=given.folder / f"{name}.png")
             page.context.close()
         film(browser, given.url, given.folder / "film.mp4")
