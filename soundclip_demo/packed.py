@@ -32,7 +32,7 @@ class Packed(nn.Module):
     def linear(self) -> nn.Linear:
         """What was packed."""
         weight = self.packed.to_dense()
-        linear = nn.Linear(*weight.T.shape, bias=False)
+        linear = nn.Linear(*weight.T.shape, bias=False, device="meta")  # elsewhere it would draw lots for weights
         linear.weight, linear.bias = nn.Parameter(weight, requires_grad=False), self.bias
         return linear
 

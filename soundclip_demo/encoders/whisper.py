@@ -131,8 +131,11 @@ def load_trunk(weights: Path, padded: bool = False) -> Trunk:
     state["embed_positions.weight"] = state["embed_positions.weight"][:positions]
     width, bands, _ = state["conv1.weight"].shape
     trunk = Trunk(bands, positions, blocks, width, inner=len(state["layers.0.fc1.weight"]))
-    _trunks[weights, padded] = load_strict(trunk, state, SOURCES["whisper"].title)
-    return trunk if padded else pack(trunk, POSITIONS)
+    load_strict(trunk, state, SOURCES["whisper"].title)
+    if not padded:
+        pack(trunk, POSITIONS)
+    _trunks[weights, padded] = trunk
+    return trunk
 
 
 def _fuse(state: dict[str, Tensor], at: str) -> None:

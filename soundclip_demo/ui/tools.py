@@ -6,6 +6,7 @@ it would fetch from this very server, which fetches nothing; what comes as the s
 
 import binascii
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from gradio.mcp import GradioMCPServer
 from gradio.processing_utils import save_bytes_to_cache
@@ -39,12 +40,13 @@ def _file(blocks: "Blocks", given: Any) -> Any:
     """
     if not isinstance(given, str):
         return given  # as of any other client, Gradio refuses it
-    path = given.rpartition("/gradio_api/file=")[2]
     if given.startswith("data:"):
-        path = _kept(blocks, given)
-    elif path not in blocks.upload_file_set:
-        raise ValueError(texts.NO_ADDRESSES)
-    return handle_file(path)
+        return handle_file(_kept(blocks, given))
+    path = given.rpartition("/gradio_api/file=")[2]
+    for name in (path, unquote(path)):  # in an address it is quoted
+        if name in blocks.upload_file_set:
+            return handle_file(name)
+    raise ValueError(texts.NO_ADDRESSES)
 
 
 def _kept(blocks: "Blocks", data: str) -> str:

@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -11,23 +14,33 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
 
+from soundclip_demo.config import Config
 from soundclip_demo.ui import texts
 
 WITHOUT = {"caption": False}
 
 
-def asked(address: str, question) -> object:
-    async def connected() -> object:
-        server = streamablehttp_client(f"{address}gradio_api/mcp/")
-        async with server as (read, write, _), ClientSession(read, write) as tools:
-            await tools.initialize()
-            return await question(tools)
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[ClientSession]:
+    server = streamablehttp_client(f"{address}gradio_api/mcp/")
+    async with server as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        yield session
 
-    return asyncio.run(connected())
+
+async def called(address: str, name: str, **arguments: object) -> CallToolResult:
+    async with connected(address) as session:
+        return await session.call_tool(name, arguments)
 
 
 def call(address: str, name: str, **arguments: object) -> CallToolResult:
-    return asked(address, lambda tools: tools.call_tool(name, arguments))
+    return asyncio.run(called(address, name, **arguments))
+
+
+def found(answer: CallToolResult) -> str:
+    """What is said of a sound, without the times."""
+    assert not answer.isError
+    return answer.content[0].text.partition("'ms'")[0]
 
 
 def data_address(sound: Path) -> str:
@@ -35,13 +48,16 @@ def data_address(sound: Path) -> str:
 
 
 def upload(address: str, sound: Path) -> str:
-    return httpx.post(f"{address}gradio_api/upload", files={"files": ("a.wav", sound.read_bytes())}).json()[0]
+    return httpx.post(f"{address}gradio_api/upload", files={"files": ("a b.wav", sound.read_bytes())}).json()[0]
 
 
 @pytest.fixture(scope="module")
 def tools(address: str) -> dict[str, Tool]:
-    listed = asked(address, lambda tools: tools.list_tools())
-    return {tool.name: tool for tool in listed.tools}
+    async def listed() -> list[Tool]:
+        async with connected(address) as session:
+            return (await session.list_tools()).tools
+
+    return {tool.name: tool for tool in asyncio.run(listed())}
 
 
 def test_the_public_endpoints_are_tools_and_nothing_else(tools: dict[str, Tool]) -> None:
@@ -62,12 +78,25 @@ def test_tools_and_what_they_take_are_described(tools: dict[str, Tool]) -> None:
 def test_a_tool_answers_what_the_api_answers(address: str, client, sound: Path) -> None:
     wanted = client.predict(handle_file(sound), caption=False, api_name="/analyze")
     prefixes = ("", f"{address}gradio_api/file=", "https://a.proxy/gradio_api/file=")
-    for given in (data_address(sound), *(prefix + upload(address, sound) for prefix in prefixes)):
+    path = upload(address, sound)
+    assert " " in path
+    for given in (data_address(sound), *(prefix + name for prefix in prefixes for name in (path, quote(path)))):
         answer = call(address, "analyze", sound=given, **WITHOUT)
         assert not answer.isError
         said = answer.content[0].text
         assert all(f"'clip': '{match['clip']}'" in said for match in wanted["matches"])
         assert f"'off_map': {wanted['map']['off_map']}" in said
+
+
+def test_callers_at_once_get_their_own_answers(address: str) -> None:
+    sounds = [data_address(file) for file in sorted(Config().examples.glob("*.ogg"))[:6]]
+
+    async def everybody() -> list[str]:
+        return await asyncio.gather(*(called(address, "analyze", sound=sound, **WITHOUT) for sound in sounds))
+
+    alone = [found(call(address, "analyze", sound=sound, **WITHOUT)) for sound in sounds]
+    assert len(set(alone)) == len(sounds)
+    assert [found(answer) for answer in asyncio.run(everybody())] == alone
 
 
 def test_what_came_in_a_request_is_deleted_with_the_uploads(address: str, sound: Path, monkeypatch) -> None:

@@ -23,7 +23,7 @@ from soundclip_demo import weights
 from soundclip_demo.audio import Sound, resample
 from soundclip_demo.config import Config, limit_threads
 from soundclip_demo.encoders import ENCODERS
-from soundclip_demo.encoders.whisper import POSITIONS, load_trunk
+from soundclip_demo.encoders.whisper import load_trunk
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.packed import pack
@@ -113,7 +113,7 @@ def padded(engine: Engine) -> Iterator[None]:
     """WhisperCLIP as stock Whisper hears: 3 s of sound and 27 of silence."""
     encoder = engine.parts.encoder("whisperclip")
     long = load_trunk(weights.ensure("whisper", engine.config.cache), padded=True)
-    short, encoder.trunk = encoder.trunk, pack(long, POSITIONS)
+    short, encoder.trunk = encoder.trunk, pack(long, long.positions)
     yield
     encoder.trunk = short
 

@@ -14,7 +14,7 @@ from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.results import analyze
 
-TARGETS = {"decode to matches and map": 400.0, "first caption word": 1500.0}  # milliseconds
+TARGETS = {"decode to matches and map": 150.0, "first caption word": 700.0}  # milliseconds
 QUICK = ("decode", "encode", "project", "search", "place")
 
 
