@@ -22,6 +22,7 @@ import numpy as np
 from . import alignment
 from .alignment import Annotation
 from .errors import UserError
+from .landscape import Landscape
 from .naming import places_named
 from .suites import Space
 from .tiles import Tiles
@@ -130,6 +131,11 @@ class Gallery:
         """The map in pieces."""
         return Tiles(self.coordinates)
 
+    @cached_property
+    def landscape(self) -> Landscape:
+        """Where on the map a token lands."""
+        return Landscape(self.coordinates)
+
     def places_named(self, text: str, category: str) -> list[tuple[int, int]]:
         """Where a text names a category, by start and end."""
         return places_named(text, (category, *self.words.get(category, ())), self.words)
@@ -151,6 +157,8 @@ def read(folder: Path, space: Space) -> Gallery:
         clips = _clips(folder)
         tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
         coordinates = np.load(folder / "atlas.npy", allow_pickle=False).astype(np.float32)
+        if coordinates.shape[1:] != (2,) or not np.isfinite(coordinates).all():
+            raise ValueError("not a map")
         words = _words(folder / "words.csv")
     if made_for != space.name:
         raise UserError(f"This gallery was made for {made_for}, not for {space.name}.", "Build it again.")

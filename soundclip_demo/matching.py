@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import atlas, search
+from . import search
 from .events import Hit, Matches, Placed, Truth
 from .gallery import Gallery
 
@@ -17,7 +17,7 @@ def matches(gallery: Gallery, found: search.Neighbours, top: int, truth: Truth |
 
 def placed(gallery: Gallery, found: search.Neighbours, best: Matches) -> Placed:
     """Where it lies; off the map when the best of it is no better than chance."""
-    return Placed(*atlas.place(found, gallery.coordinates), off_map=not best.above_chance)
+    return Placed(*gallery.landscape.place(found), off_map=not best.above_chance)
 
 
 def _rank(gallery: Gallery, rows: np.ndarray, truth: Truth) -> int | None:

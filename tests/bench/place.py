@@ -1,8 +1,8 @@
 """How a sound's place on the map compares with where UMAP would put it: `python -m tests.bench.place` prints a table.
 
-UMAP is fitted to the gallery anew, as the map was, and transforms the projected tokens of the example sounds: each by
-itself, after its compiler is warm, and then all at once, for which it draws other lots. It lets all clips push a new
-point, so that it comes to lie in a gap between them; here it lies among its nearest clips (`atlas.place`).
+UMAP is fitted to the gallery anew, as the map was and then as UMAP comes, and transforms the projected tokens of the
+example sounds: each by itself, after its compiler is warm, and then all at once, for which it draws other lots. The
+last figures say which part of a token's nearest clips are among the clips that lie nearest to its place.
 """
 
 import statistics
@@ -10,12 +10,14 @@ import time
 import warnings
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from soundclip_demo import atlas
 from soundclip_demo.config import Config, limit_threads
 from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
+from soundclip_demo.landscape import Landscape
 
 
 def main() -> None:
@@ -23,18 +25,24 @@ def main() -> None:
     engine = Engine(Config())
     sounds = sorted(engine.config.examples.glob("*.ogg"))
     tokens = [engine.embed_file(sound, Setting(encoder))[1].numpy() for encoder in ENCODERS for sound in sounds]
-    index, coordinates = engine.parts.index(engine.gallery), engine.gallery.coordinates
-    near = [index.search(token, atlas.NEIGHBOURS) for token in tokens]
-    reducer = atlas.fitted(np.asarray(engine.gallery.tokens, np.float32))
-    print(f"fitted anew, the map's clips lie {np.abs(reducer.embedding_ - coordinates).max():.4f} away at most")
+    near = [engine.parts.index(engine.gallery).search(token, atlas.NEIGHBOURS) for token in tokens]
+    gallery = np.asarray(engine.gallery.tokens, np.float32)
+    settled = atlas.fitted(gallery)
+    away = np.abs(settled.embedding_ - engine.gallery.coordinates).max()
+    print(f"{len(tokens)} sounds, {len(gallery)} clips; fitted anew, the clips lie {away:.4f} away at most")
+    compare("fitted as the map is", settled, tokens, near)
+    compare("fitted as UMAP comes", type(settled)(metric="cosine", random_state=0, n_jobs=1).fit(gallery), tokens, near)
+
+
+def compare(title: str, reducer, tokens: list[np.ndarray], near: list) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs, slow = timed(lambda token: reducer.transform(token[None])[0], tokens)
         again = reducer.transform(np.array(tokens))
-    ours, quick = timed(lambda found: atlas.place(found, coordinates), near)
-    best = coordinates[[found.ids[0] for found in near]]
-    diagonal = float(np.linalg.norm(np.ptp(coordinates, axis=0)))
-    print(f"{len(tokens)} sounds, umap {slow:.2f} ms, here {quick:.3f} ms: {slow / quick:.0f} times quicker")
+    ours, quick = timed(Landscape(reducer.embedding_).place, near)
+    best = reducer.embedding_[[found.ids[0] for found in near]]
+    diagonal = float(np.linalg.norm(np.ptp(reducer.embedding_, axis=0)))
+    print(f"\n{title}: umap {slow:.2f} ms, here {quick:.3f} ms: {slow / quick:.0f} times quicker")
     print(f"{'distance in parts of the diagonal':34} {'quarter':>8} {'median':>8} {'3/4':>8} {'95 %':>8}")
     pairs = {
         "here from UMAP": (ours, theirs),
@@ -42,9 +50,16 @@ def main() -> None:
         "here from the best match": (ours, best),
         "UMAP from the best match": (theirs, best),
     }
-    for title, (places, others) in pairs.items():
+    for name, (places, others) in pairs.items():
         away = np.linalg.norm(np.array(places) - np.array(others), axis=1) / diagonal
-        print(f"{title:34} " + " ".join(f"{share:8.2%}" for share in np.quantile(away, (0.25, 0.5, 0.75, 0.95))))
+        print(f"{name:34} " + " ".join(f"{share:8.2%}" for share in np.quantile(away, (0.25, 0.5, 0.75, 0.95))))
+    kept = [neighbours_kept(places, near, reducer.embedding_) for places in (ours, theirs)]
+    print("of its nearest clips near its place: here {:.0%}, UMAP {:.0%}".format(*kept))
+
+
+def neighbours_kept(places: list, near: list, coordinates: np.ndarray) -> float:
+    around = cKDTree(coordinates).query(np.array(places), k=atlas.NEIGHBOURS)[1]
+    return float(np.mean([np.isin(found.ids, rows).mean() for found, rows in zip(near, around, strict=True)]))
 
 
 def timed(place, given) -> tuple[list, float]:

@@ -166,6 +166,10 @@ def with_content(name: str, content: str | bytes) -> Callable[[Path], None]:
     return lambda folder: (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+def with_map(coordinates: np.ndarray) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / "atlas.npy", coordinates)
+
+
 DAMAGE = {
     "no list": without_a_file("clips.csv"),
     "no tokens": without_a_file("tokens.npy"),
@@ -180,6 +184,8 @@ DAMAGE = {
     "not text": with_content("clips.csv", b"\xff\xfe\x00" * 30),
     "not an array": with_content("tokens.npy", "tokens"),
     "an empty file": with_content("tokens.npy", b""),
+    "a map of nowhere": with_map(np.full((toy.CLIPS, 2), np.nan)),
+    "a map in three dimensions": with_map(np.zeros((toy.CLIPS, 3))),
 }
 
 

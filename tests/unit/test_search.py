@@ -1,10 +1,9 @@
-"""Nearest clips, how far above chance they are, and where a token lands on the map."""
+"""Nearest clips, and how far above chance they are."""
 
 import numpy as np
 import pytest
 
-from soundclip_demo import atlas
-from soundclip_demo.search import CHANCE, FlatIndex, Neighbours, chance_level
+from soundclip_demo.search import CHANCE, FlatIndex, chance_level
 
 TOKENS = np.random.default_rng(0).normal(size=(132, 64)).astype(np.float32)
 TOKENS *= np.random.default_rng(1).uniform(0.1, 50, (132, 1)).astype(np.float32)
@@ -76,46 +75,3 @@ def test_random_tokens_pass_for_matches_as_often_as_chance_says() -> None:
 def test_a_perfect_match_in_a_small_gallery_can_be_above_chance(size: int) -> None:
     found = FlatIndex(np.eye(size, 8, dtype=np.float32)).search(np.eye(8, dtype=np.float32)[0], 1)
     assert found.deviations()[0] > chance_level(size)
-
-
-# The map
-
-
-def test_a_token_that_is_a_clips_own_lands_on_it() -> None:
-    coordinates = np.array([[0, 0], [10, -4], [3, 3]], np.float32)
-    found = Neighbours(np.array([1, 0, 2]), np.array([1.0, 0.1, 0.0]), 0.3, 0.4)
-    assert atlas.place(found, coordinates) == pytest.approx((10, -4), abs=1e-5)
-
-
-def test_a_token_between_clips_lands_between_them() -> None:
-    coordinates = np.array([[0, 0], [10, -4], [90, 90]], np.float32)
-    found = Neighbours(np.array([0, 1]), np.array([0.5, 0.5]), 0.3, 0.4)
-    assert atlas.place(found, coordinates) == pytest.approx((5, -2))
-    nearer = Neighbours(np.array([0, 1]), np.array([0.5, 0.4]), 0.3, 0.4)
-    share = 1 / (1 + np.exp(-atlas.SHARPNESS * 0.1))
-    assert atlas.place(nearer, coordinates) == pytest.approx((10 * (1 - share), -4 * (1 - share)))
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_few_clips_stand_apart_on_a_line(size: int) -> None:
-    placed = atlas.fit(TOKENS[:size])
-    assert placed.shape == (size, 2)
-    assert placed.dtype == np.float32
-    assert len({tuple(point) for point in placed.tolist()}) == size
-
-
-@pytest.mark.parametrize("size", [4, 9])
-def test_maps_of_small_galleries_are_finite_and_repeatable(size: int) -> None:
-    placed = atlas.fit(TOKENS[:size])
-    assert placed.shape == (size, 2)
-    assert np.isfinite(placed).all()
-    np.testing.assert_array_equal(placed, atlas.fit(TOKENS[:size]))
-
-
-def test_alike_clips_are_neighbours_on_the_map() -> None:
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(2, 1, 64))
-    tokens = (centres + 0.1 * random.normal(size=(2, 20, 64))).reshape(40, 64).astype(np.float32)
-    placed = atlas.fit(tokens)
-    nearest = np.linalg.norm(placed[:, None] - placed[None], axis=2).argsort(axis=1)[:, 1]
-    np.testing.assert_array_equal(nearest // 20, np.arange(40) // 20)
