@@ -1,8 +1,9 @@
 """How a sound's place on the map compares with where UMAP would put it: `python -m tests.bench.place` prints a table.
 
 UMAP is fitted to the gallery anew, as the map was and then as UMAP comes, and transforms the projected tokens of the
-example sounds: each by itself, after its compiler is warm, and then all at once, for which it draws other lots. The
-last figures say which part of a token's nearest clips are among the clips that lie nearest to its place.
+example sounds: each by itself, after its compiler is warm, and then all at once, for which it draws other lots. Below
+stand how often its lots put a token elsewhere that lies elsewhere here, and how often another; and which part of a
+token's nearest clips are among the clips that lie nearest to its place.
 """
 
 import statistics
@@ -18,6 +19,8 @@ from soundclip_demo.encoders import ENCODERS
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.landscape import Landscape
+
+ELSEWHERE = 0.03  # of the diagonal: in another dip of the loss
 
 
 def main() -> None:
@@ -53,6 +56,13 @@ def compare(title: str, reducer, tokens: list[np.ndarray], near: list) -> None:
     for name, (places, others) in pairs.items():
         away = np.linalg.norm(np.array(places) - np.array(others), axis=1) / diagonal
         print(f"{name:34} " + " ".join(f"{share:8.2%}" for share in np.quantile(away, (0.25, 0.5, 0.75, 0.95))))
+    elsewhere, tossed = (
+        np.linalg.norm(np.array(places) - theirs, axis=1) > ELSEWHERE * diagonal for places in (ours, again)
+    )
+    print(
+        f"elsewhere (more than {ELSEWHERE:.0%} away) here {elsewhere.mean():.0%}; put elsewhere by UMAP's own lots: "
+        f"{tossed[elsewhere].mean():.0%} of these, {tossed[~elsewhere].mean():.0%} of the others"
+    )
     kept = [neighbours_kept(places, near, reducer.embedding_) for places in (ours, theirs)]
     print("of its nearest clips near its place: here {:.0%}, UMAP {:.0%}".format(*kept))
 
