@@ -71,9 +71,15 @@ def default_cache() -> Path:
 
 
 def limit_threads() -> None:
-    """Keep torch and faiss at `THREADS`; call once, after which their pools stay out of each other's way."""
+    """Keep torch and faiss at `THREADS` and numpy's products at one: call once, and no pool stands in another's way.
+
+    After a product of numpy's, an idle thread of its OpenBLAS waits on a core of its own for 20 ms, in which a network
+    gets half of what it needs: six encoders in turn took twice as long (`python -m tests.bench.analysis`).
+    """
     import faiss
     import torch
+    from threadpoolctl import ThreadpoolController
 
+    ThreadpoolController().select(threading_layer="pthreads").limit(limits=1)
     torch.set_num_threads(THREADS)
     faiss.omp_set_num_threads(THREADS)

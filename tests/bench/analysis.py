@@ -1,9 +1,9 @@
 """How long an analysis without its caption takes beside what it could take: `python -m tests.bench.analysis`.
 
-Warm, on the example sounds, medians of `--rounds` rounds. The bound of a row is the operations of its networks at the
-speed of a large matrix product in the same run. Stock Whisper pads every sound to 30 seconds: that row is the very
-same path with such an encoder. Captions have a table of their own (`tests.bench.caption`), as have search, the place on
-the map and the start.
+Warm, on the example sounds, medians of `--rounds` rounds; a ratio is the median over sounds. The bound of a row is
+the operations of its networks at the speed of a large matrix product in the same run. Stock Whisper pads every sound
+to 30 seconds: that row is the very same path with such an encoder. Captions have a table of their own
+(`tests.bench.caption`), as have search, the place on the map and the start.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from operator import truediv
 from pathlib import Path
 
 import psutil
@@ -51,8 +52,8 @@ def main() -> None:
     print(f"two threads compute {peak / 1e9:.0f} GFLOP/s in a product of matrices")
     print(f"{'':43} {'p50 ms':>8} {'p95 ms':>8} {'bound ms':>9}")
 
-    def measure(title: str, given: list, work: Callable) -> None:
-        row(title, rounds, given, work, operations(lambda: work(given[0])) / peak)
+    def measure(title: str, given: list, work: Callable) -> list[float]:
+        return row(title, rounds, given, work, operations(lambda: work(given[0])) / peak)
 
     def found(file: Path) -> None:
         analyze(engine, file, Setting(caption=False))
@@ -60,9 +61,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorded = [as_recorded(sound, Path(folder) / f"{number}.wav") for number, sound in enumerate(sounds)]
         for title, given in (("a file in Opus", files), ("a recording in WAV", recorded)):
-            measure(f"{title} to matches and map", given, found)
+            taken = measure(f"{title} to matches and map", given, found)
             with padded(engine):
-                measure("    with Whisper padded to 30 s", given, found)
+                ratio(measure("    with Whisper padded to 30 s", given, found), taken)
     blends = [(sound, share) for sound in sounds for share in BLENDS]
     for sound, share in blends:
         another(kept, sound, share)
@@ -72,16 +73,16 @@ def main() -> None:
         for name in ENCODERS:
             encode(engine, name, sound)
 
-    measure("six encoders, two modes each", sounds, lambda sound: list(compared.compare(sound)))
-    measure("the six encoders' own passes", sounds, passes)
+    own = measure("the six encoders' own passes", sounds, passes)
+    ratio(measure("six encoders, two modes each", sounds, lambda sound: list(compared.compare(sound))), own)
 
     for protocol in engine.protocols():
         analyze(engine, files[0], Setting(protocol=protocol))
     print(f"{'memory with all of it used, captions too':43} {psutil.Process().memory_info().rss / 2**30:8.2f} GiB")
 
 
-def row(title: str, rounds: int, given: list, work: Callable, bound: float) -> None:
-    """Prints the milliseconds of `work`, and those of its bound, which is given in seconds."""
+def row(title: str, rounds: int, given: list, work: Callable, bound: float) -> list[float]:
+    """Prints the milliseconds of `work`, and those of its bound, which is given in seconds; returns the former."""
     work(given[0])
     taken = []
     for one in given * rounds:
@@ -89,6 +90,11 @@ def row(title: str, rounds: int, given: list, work: Callable, bound: float) -> N
         work(one)
         taken.append(1e3 * (time.perf_counter() - began))
     print(f"{title:43} {statistics.median(taken):8.1f} {statistics.quantiles(taken, n=20)[-1]:8.1f} {1e3 * bound:9.3f}")
+    return taken
+
+
+def ratio(longer: list[float], shorter: list[float]) -> None:
+    print(f"{'    times the row above':43} {statistics.median(map(truediv, longer, shorter)):8.2f}")
 
 
 def as_recorded(sound: Sound, file: Path) -> Path:
