@@ -99,9 +99,11 @@ class Parts:
 
     def projector(self, name: str) -> "Projector":
         def load() -> "Projector":
+            from .packed import pack
             from .projection import Projector
 
-            return Projector.load(encoders.trained(f"{name}-projector", self._config), self.encoder(name).spec.hash)
+            file = encoders.trained(f"{name}-projector", self._config)
+            return pack(Projector.load(file, self.encoder(name).spec.hash), rows=1)
 
         return self._once(f"projector {name}", f"The projector of {encoders.ENCODERS[name].title}", load)
 
