@@ -261,7 +261,8 @@ class Engine(AnyEngine):
         ready = [setting.encoder]
         if not self.has_encoder(setting.encoder):  # the files of all of them need not be looked for each time
             ready = [status.name for status in self.encoders() if status.suite == self.config.suite and status.ready]
-        check(setting, SUITES[self.config.suite], ready, self.protocols())
+        known = () if setting.protocol is None else self.protocols()  # nor what LLaVA was tuned to
+        check(setting, SUITES[self.config.suite], ready, known)
 
     def _load_all(self) -> None:
         limit_threads()
