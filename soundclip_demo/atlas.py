@@ -53,7 +53,7 @@ def fitted(tokens: np.ndarray, seed: int = 0) -> "UMAP":
     """UMAP itself, fitted to four tokens [N, D] or more.
 
     Up to `MANY` clips go UMAP's way of 500 rounds in steps a tenth as long. They settle, and so does a new point: where
-    `transform` puts it depends a quarter as much on its lots, in the median.
+    `transform` puts it depends a fifth as much on its lots, in the median (`python -m tests.bench.place`).
     """
     import umap  # seconds to import, tens of seconds to compile: never on the request path
 

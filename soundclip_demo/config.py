@@ -74,7 +74,7 @@ def limit_threads() -> None:
     """Keep torch and faiss at `THREADS` and numpy's products at one: call once, and no pool stands in another's way.
 
     After a product of numpy's, an idle thread of its OpenBLAS waits on a core of its own for 20 ms, in which a network
-    gets half of what it needs: six encoders in turn took twice as long (`python -m tests.bench.analysis`).
+    gets half of what it needs: six encoders in turn take twice as long with it.
     """
     import faiss
     import torch

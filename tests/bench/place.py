@@ -20,6 +20,8 @@ from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
 from soundclip_demo.landscape import Landscape
 
+from .machine import bandwidth
+
 ELSEWHERE = 0.03  # of the diagonal: in another dip of the loss
 
 
@@ -42,10 +44,13 @@ def compare(title: str, reducer, tokens: list[np.ndarray], near: list) -> None:
         warnings.simplefilter("ignore")
         theirs, slow = timed(lambda token: reducer.transform(token[None])[0], tokens)
         again = reducer.transform(np.array(tokens))
-    ours, quick = timed(Landscape(reducer.embedding_).place, near)
+    landscape = Landscape(reducer.embedding_)
+    ours, quick = timed(landscape.place, near)
+    tables = (atlas.NEIGHBOURS + 1) * landscape._push.nbytes
     best = reducer.embedding_[[found.ids[0] for found in near]]
     diagonal = float(np.linalg.norm(np.ptp(reducer.embedding_, axis=0)))
     print(f"\n{title}: umap {slow:.2f} ms, here {quick:.3f} ms: {slow / quick:.0f} times quicker")
+    print(f"its tables of {tables / 1e3:.0f} KB are read once in {1e6 * tables / bandwidth():.0f} µs by the memory")
     print(f"{'distance in parts of the diagonal':34} {'quarter':>8} {'median':>8} {'3/4':>8} {'95 %':>8}")
     pairs = {
         "here from UMAP": (ours, theirs),
