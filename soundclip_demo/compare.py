@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from .audio import Sound
-from .encoders import EncoderStatus
+from .encoders import EncoderStatus, network
 from .errors import UserError, note
 from .events import Hit, Matches, Missing, Setting, Timing
 
@@ -27,7 +27,8 @@ class Row:
         mode: one of `MODES`; empty in the only row of an encoder that is not ready.
         hit: the best clip; None where `reason` says why there is none.
         chance: deviations above which a best hit is more than chance, as in `Matches`.
-        encode_ms: milliseconds of encoding the window. Both modes rest on one embedding and so share it.
+        encode_ms: milliseconds of the network's pass over the window. Rows that rest on one pass share it: both modes
+            of an encoder, and encoders of the same network.
         ms: milliseconds of the whole path: encode, project, search, place.
         reason: for the visitor; empty where there is a hit.
     """
@@ -60,21 +61,19 @@ def compare(engine: "AnyEngine", sound: Sound, start: float | None = None) -> It
     Raises:
         UserError: the window cannot be used.
     """
-    window = _Window(sound.part(start).samples, sound.rate)
+    window, passes = _Window(sound.part(start).samples, sound.rate), {}
     for status in contenders(engine):
         if not status.ready:
             yield Row(status.name, status.title, reason=status.reason)
             continue
-        row = None
         for mode in MODES:
-            row = _row(engine, status, mode, window, row)
-            yield row
+            yield _row(engine, status, mode, window, passes)
 
 
 class _Window(Sound):
     """The window as a sound of its own, under a name that no embedding is kept under.
 
-    So every encoder really runs, once, and its time can be compared with the others'. And the rest of a long sound is
+    So every network really runs, once, and its time can be compared with the others'. And the rest of a long sound is
     not searched for its loudest part again for every row.
     """
 
@@ -83,8 +82,8 @@ class _Window(Sound):
         return f"compared {uuid4().hex}"
 
 
-def _row(engine: "AnyEngine", status: EncoderStatus, mode: str, window: Sound, first: Row | None) -> Row:
-    """`first` is the encoder's row before this one, whose embedding this one rests on."""
+def _row(engine: "AnyEngine", status: EncoderStatus, mode: str, window: Sound, passes: dict[str, float]) -> Row:
+    """`passes` are the milliseconds of the networks that have heard the window; this row may add its own."""
     found, ms = None, {}
     try:
         for event in engine.run(window, Setting(encoder=status.name, mode=mode, top=1, caption=False)):
@@ -100,7 +99,6 @@ def _row(engine: "AnyEngine", status: EncoderStatus, mode: str, window: Sound, f
     except Exception as error:  # one broken encoder does not cost the others their rows
         note(log, f"comparing {status.name}", error)
         return Row(status.name, status.title, mode, reason=f"{status.title} failed on this sound.")
-    measured = ms.pop("encode")
-    encode_ms = first.encode_ms if first and first.hit else measured
+    encode_ms = passes.setdefault(network(status.name), ms.pop("encode"))
     whole = round(encode_ms + sum(ms.values()), 1)
     return Row(status.name, status.title, mode, found.hits[0], found.chance, encode_ms, whole)

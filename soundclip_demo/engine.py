@@ -55,6 +55,7 @@ class Engine(AnyEngine):
         super().__init__(config or Config())
         self.parts = Parts(self.config)
         self._embeddings = Recent[tuple[str, str], "Tensor"](self.config.embedding_cache)
+        self._heard = Recent[tuple[str, str], "Tensor"](self.config.embedding_cache)
         self._waveforms = Recent[tuple[str, int], np.ndarray](RATES)
         self._pictures = Pictures(self.config, self.parts.tower, self.load_sound)
 
@@ -228,7 +229,8 @@ class Engine(AnyEngine):
         return clip.id, self._pictures.look(clip.poster if clip.poster.is_file() else clip.video)
 
     def _embed(self, window: Sound, setting: Setting) -> "Tensor":
-        """Embedding [d], cached per (window, encoder): switching mode, t, k or prompt encodes nothing."""
+        """Embedding [d], cached per (window, encoder): switching mode, t, k or prompt encodes nothing. What a network
+        heard is cached, too: WhisperCLIP fuses the layers of the pass that Whisper takes the last of."""
         import torch
 
         def at(rate: int) -> np.ndarray:
@@ -236,8 +238,13 @@ class Engine(AnyEngine):
 
         def encode() -> "Tensor":
             encoder = self.parts.encoder(setting.encoder)
-            waveform = self._waveforms.get((window.digest, encoder.sample_rate), lambda: at(encoder.sample_rate))
-            return encoder.encode(torch.from_numpy(waveform)[None])[0]
+
+            def hear() -> "Tensor":
+                rate = encoder.sample_rate
+                waveform = self._waveforms.get((window.digest, rate), lambda: at(rate))
+                return encoder.hear(torch.from_numpy(waveform)[None])
+
+            return encoder.pool(self._heard.get((window.digest, encoders.network(setting.encoder)), hear))[0]
 
         return self._embeddings.get((window.digest, setting.encoder), encode)
 

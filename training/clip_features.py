@@ -123,9 +123,9 @@ class Worker:
             encoder = self._parts.encoder(name)
             found[name] = encoder.encode(_at(windows, encoder.sample_rate))
         if names & {WHISPER, WHISPERCLIP}:
-            trunk = self._parts.encoder(WHISPER)
-            summary = trunk.trunk.statistics(_at(windows, trunk.sample_rate)).cpu()
-            both = {WHISPER: summary[:, -1, 0], WHISPERCLIP: summary}  # Whisper's own is one of them
+            encoder = self._parts.encoder(WHISPER)
+            heard = encoder.hear(_at(windows, encoder.sample_rate))
+            both = {WHISPER: encoder.pool(heard), WHISPERCLIP: heard}
             found |= {name: both[name] for name in names & both.keys()}
         return found
 

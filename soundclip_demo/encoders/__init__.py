@@ -42,11 +42,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """Name and title of an encoder, what it is in one line, and how each suite has it."""
+    """Title of an encoder, what it is in one line, how each suite has it, and whose network it shares, if anyone's."""
 
     title: str
     about: str
     variants: dict[str, Variant]
+    shares: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _whisperclip_paper(name: str, fetch: Fetch, config: Config) -> "Encoder":
 
     trunk = whisper.load_trunk(fetch("whisper-paper"), padded=True).to(device())
     fusion = whisperclip.load_fusion(trained("whisperclip-fusion", config))
-    return whisperclip.WhisperClip(trunk, fusion.to(device()), whisperclip.PAPER_SPEC)
+    return whisperclip.WhisperClip(trunk, fusion, whisperclip.PAPER_SPEC)
 
 
 def _constant_spec(which: str) -> "Callable[[str, Config], EncoderSpec]":
@@ -187,8 +188,14 @@ ENCODERS = {
             "compact": Variant(_whisperclip, _SPEC, "whisper", _FUSION),
             "paper": Variant(_whisperclip_paper, _PAPER_SPEC, "whisper-paper", _FUSION),
         },
+        shares="whisper",
     ),
 }
+
+
+def network(name: str) -> str:
+    """The encoder under whose name its network is known; those of the same hear a window in one pass."""
+    return ENCODERS[name].shares or name
 
 
 def title(name: str, suite: str) -> str:

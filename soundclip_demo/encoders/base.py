@@ -41,7 +41,9 @@ class Encoder(Protocol):
     """A frozen audio encoder.
 
     `encode` takes windows float32 [N, T] at `sample_rate` and gives embeddings float32 [N, dim]; the same
-    window gives the same embedding alone and in a batch.
+    window gives the same embedding alone and in a batch. It is `pool(hear(windows))`: the network's pass, float32
+    [N, ...] in main memory, and the little that makes an embedding of it. Encoders that share a network (`shares` in
+    the registry) hear the same, so that one pass serves both.
 
     `joint` opens the space that embeddings share with pictures or texts; None where there is none. It is opened when
     asked for: the published picture sides are larger than the encoders.
@@ -52,7 +54,12 @@ class Encoder(Protocol):
     dim: int
     joint: "Callable[[], JointSpace] | None"
 
-    def encode(self, windows: Tensor) -> Tensor: ...
+    def hear(self, windows: Tensor) -> Tensor: ...
+
+    def pool(self, heard: Tensor) -> Tensor: ...
+
+    def encode(self, windows: Tensor) -> Tensor:
+        return self.pool(self.hear(windows))
 
 
 class Tower(Protocol):
@@ -90,8 +97,8 @@ class Kind:
         return EncoderSpec(self.name, checkpoint, self.preprocessing, self.pooling, WINDOW_SECONDS)
 
 
-class TowerEncoder:
-    """The encoder that a tower is, once its weights are loaded."""
+class TowerEncoder(Encoder):
+    """The encoder that a tower is, once its weights are loaded. What it hears is the embedding."""
 
     joint: "Callable[[], JointSpace] | None" = None
 
@@ -100,7 +107,11 @@ class TowerEncoder:
         self.sample_rate, self.dim = tower.sample_rate, tower.dim
 
     @torch.inference_mode()
-    def encode(self, windows: Tensor) -> Tensor:
-        """Windows [N, T] -> embeddings [N, dim] float32 in main memory, wherever the tower runs."""
+    def hear(self, windows: Tensor) -> Tensor:
+        """Windows [N, T] -> [N, dim], wherever the tower runs."""
         device = next(self.tower.parameters()).device
         return self.tower.embed(self.tower.features(windows.to(device)).to(device)).cpu()
+
+    def pool(self, heard: Tensor) -> Tensor:
+        """[N, dim], as it is."""
+        return heard

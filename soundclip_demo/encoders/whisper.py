@@ -21,7 +21,7 @@ from torchaudio.functional import melscale_fbanks
 from ..config import WINDOW_SECONDS
 from ..packed import pack
 from ..weights import SOURCES
-from .base import EncoderSpec
+from .base import Encoder, EncoderSpec
 from .checkpoint import load_strict
 
 SAMPLE_RATE = 16_000
@@ -146,7 +146,7 @@ def _fuse(state: dict[str, Tensor], at: str) -> None:
     state[f"{at}qkv.bias"] = torch.cat([before, torch.zeros_like(before), after])
 
 
-class Whisper:
+class Whisper(Encoder):
     """The last layer, after Whisper's final norm, averaged over time."""
 
     sample_rate = SAMPLE_RATE
@@ -156,7 +156,10 @@ class Whisper:
         self.trunk, self.spec = trunk, spec
         self.dim = trunk.width
 
-    @torch.inference_mode()
-    def encode(self, windows: Tensor) -> Tensor:
-        """[N, 48000] -> [N, width]."""
-        return self.trunk.statistics(windows)[:, -1, 0].cpu()
+    def hear(self, windows: Tensor) -> Tensor:
+        """[N, 48000] -> each layer's mean and standard deviation over time, [N, L, 2, width]."""
+        return self.trunk.statistics(windows).cpu()
+
+    def pool(self, heard: Tensor) -> Tensor:
+        """[N, L, 2, width] -> the last layer's mean [N, width]."""
+        return heard[:, -1, 0]

@@ -21,8 +21,8 @@ from .whisper import (
     PAPER_CHECKPOINT,
     PAPER_PREPROCESSING,
     PREPROCESSING,
-    SAMPLE_RATE,
     Trunk,
+    Whisper,
 )
 
 STATISTICS = 2  # mean and standard deviation over time
@@ -71,17 +71,14 @@ def load_fusion(file: Path) -> Fusion:
     return fusion.eval()
 
 
-class WhisperClip:
-    """Whisper's trunk with a learned fusion of its layers."""
-
-    sample_rate = SAMPLE_RATE
-    joint = None
+class WhisperClip(Whisper):
+    """Whisper with a learned fusion of all its layers in place of the last one."""
 
     def __init__(self, trunk: Trunk, fusion: Fusion, spec: EncoderSpec) -> None:
-        self.trunk, self.fusion, self.spec = trunk, fusion, spec
-        self.dim = fusion.dim
+        super().__init__(trunk, spec)
+        self.fusion, self.dim = fusion, fusion.dim
 
     @torch.inference_mode()
-    def encode(self, windows: Tensor) -> Tensor:
-        """[N, 48000] -> [N, dim]."""
-        return self.fusion(self.trunk.statistics(windows)).cpu()
+    def pool(self, heard: Tensor) -> Tensor:
+        """[N, L, 2, width] -> [N, dim]."""
+        return self.fusion(heard)

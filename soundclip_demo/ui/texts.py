@@ -142,8 +142,8 @@ COMPARE_NO_SOUND = "Give a sound first; then every encoder can hear it."
 COMPARE_TABLE = "What every audio encoder finds, raw and projected"
 COMPARE_NOTE = (
     "A raw token was never trained to lie near pictures: chance is what to expect of it. Both modes share one "
-    "embedding, made anew for this table; time counts from the window to its place on the map. Describe "
-    "follows the caption settings."
+    "embedding, made anew for this table; WhisperCLIP fuses the layers of Whisper's own pass, and both state its time. "
+    "Time counts from the window to its place on the map. Describe follows the caption settings."
 )
 COLUMNS = {
     "encoder": "Encoder",

@@ -10,7 +10,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import truediv
@@ -23,7 +23,7 @@ import torch
 from soundclip_demo import weights
 from soundclip_demo.audio import Sound, resample
 from soundclip_demo.config import Config, limit_threads
-from soundclip_demo.encoders import ENCODERS
+from soundclip_demo.encoders import ENCODERS, network
 from soundclip_demo.encoders.whisper import load_trunk
 from soundclip_demo.engine import Engine
 from soundclip_demo.events import Setting
@@ -69,12 +69,14 @@ def main() -> None:
         another(kept, sound, share)
     measure("another mode or t of a sound that was heard", blends[1:], lambda one: another(kept, *one))
 
-    def passes(sound: Sound) -> None:
-        for name in ENCODERS:
-            encode(engine, name, sound)
+    def passes(names: Iterable[str]) -> Callable:
+        return lambda sound: [encode(engine, name, sound) for name in names]
 
-    own = measure("the six encoders' own passes", sounds, passes)
-    ratio(measure("six encoders, two modes each", sounds, lambda sound: list(compared.compare(sound))), own)
+    own = measure("the six encoders' own passes", sounds, passes(ENCODERS))
+    once = measure("    without the one that two of them share", sounds, passes(set(map(network, ENCODERS))))
+    both = measure("six encoders, two modes each", sounds, lambda sound: list(compared.compare(sound)))
+    ratio(both, own, "the six passes")
+    ratio(both, once, "the five")
 
     for protocol in engine.protocols():
         analyze(engine, files[0], Setting(protocol=protocol))
@@ -93,8 +95,8 @@ def row(title: str, rounds: int, given: list, work: Callable, bound: float) -> l
     return taken
 
 
-def ratio(longer: list[float], shorter: list[float]) -> None:
-    print(f"{'    times the row above':43} {statistics.median(map(truediv, longer, shorter)):8.2f}")
+def ratio(longer: list[float], shorter: list[float], what: str = "the row above") -> None:
+    print(f"{f'    times {what}':43} {statistics.median(map(truediv, longer, shorter)):8.2f}")
 
 
 def as_recorded(sound: Sound, file: Path) -> Path:

@@ -14,6 +14,7 @@ from soundclip_demo.encoders import ENCODERS, whisperclip
 from soundclip_demo.encoders.base import Encoder
 from soundclip_demo.encoders.whisper import PEAK, load_trunk
 from soundclip_demo.engine import Engine
+from soundclip_demo.suites import SUITES
 
 SAME = {"rtol": 1e-4, "atol": 1e-5}  # sums in another order
 WHISPER_FAMILY = ("whisper", "whisperclip")
@@ -178,6 +179,15 @@ def test_six_encoders_in_two_suites(workspace: toy.Workspace) -> None:
     }
     assert {(s.suite, s.name) for s in statuses if s.ready} == {("compact", name) for name in TITLES}
     assert all("fetch --suite paper" in status.reason for status in statuses if status.suite == "paper")
+
+
+def test_encoders_that_share_a_network_differ_in_what_they_make_of_it_only(workspace: toy.Workspace) -> None:
+    sharing = {name: entry.shares for name, entry in ENCODERS.items() if entry.shares}
+    assert sharing == {"whisperclip": "whisper"}
+    for suite in SUITES:
+        config = replace(workspace.config(), suite=suite)
+        of, other = (encoders.spec(name, config) for name in ("whisperclip", "whisper"))
+        assert replace(of, name=other.name, pooling=other.pooling) == other
 
 
 def test_what_is_missing_is_said(workspace: toy.Workspace, tmp_path) -> None:

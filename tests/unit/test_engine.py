@@ -129,7 +129,7 @@ def test_switching_what_comes_after_the_encoder_encodes_nothing(
 ) -> None:
     fresh = Engine(workspace.config())
     settings = [SILENT, replace(SILENT, mode="raw"), replace(SILENT, mode="blend", t=0.3), replace(SILENT, top=2)]
-    with calls_of(fresh.parts.encoder("whisperclip"), "encode", monkeypatch) as calls:
+    with calls_of(fresh.parts.encoder("whisperclip"), "hear", monkeypatch) as calls:
         tokens = [fresh.embed_file(clip_sound, setting)[1] for setting in settings]
         for setting in settings:
             list(fresh.run_file(clip_sound, setting))
@@ -137,9 +137,21 @@ def test_switching_what_comes_after_the_encoder_encodes_nothing(
         list(fresh.run_file(clip_sound, SILENT, 0.0))
         assert len(calls) == 2  # another window is another embedding
     assert not torch.equal(tokens[0], tokens[1])
-    with calls_of(fresh.parts.encoder("whisper"), "encode", monkeypatch) as calls:
-        list(fresh.run_file(clip_sound, replace(SILENT, encoder="whisper")))
+    with calls_of(fresh.parts.encoder("clap"), "hear", monkeypatch) as calls:
+        list(fresh.run_file(clip_sound, replace(SILENT, encoder="clap")))
         assert len(calls) == 1
+
+
+def test_switching_to_an_encoder_of_the_same_network_runs_it_no_more(
+    workspace: toy.Workspace, clip_sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, orders = Engine(workspace.config()), (("whisper", "whisperclip"), ("whisperclip", "whisper"))
+    with calls_of(fresh.parts.encoder("whisper").trunk, "statistics", monkeypatch) as calls:
+        for count, (start, order) in enumerate(zip((0.0, 1.5), orders, strict=True), 1):
+            sound = fresh.load_sound(clip_sound)
+            for name in order:
+                list(fresh.run(sound, replace(SILENT, encoder=name), start))
+            assert len(calls) == count
 
 
 def test_a_sound_is_decoded_once_and_again_when_it_changed(engine: Engine, tmp_path: Path) -> None:
@@ -155,13 +167,13 @@ def test_a_sound_is_decoded_once_and_again_when_it_changed(engine: Engine, tmp_p
 
 def test_the_cache_forgets_what_was_used_longest_ago(workspace: toy.Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Engine(workspace.config(embedding_cache=2))
-    a, b, c = (Sound(toy.noise(3.0, seed=seed), toy.RATE) for seed in range(3))
-    with calls_of(small.parts.encoder("whisper"), "encode", monkeypatch) as calls:
-        for sound in (a, b, a, c, a):
+    a, b, c, d = (Sound(toy.noise(3.0, seed=seed), toy.RATE) for seed in range(4))
+    with calls_of(small.parts.encoder("whisper"), "hear", monkeypatch) as calls:
+        for sound in (a, b, a, c, a, d, a):
             list(small.run(sound, replace(SILENT, encoder="whisper")))
-        assert len(calls) == 3
-        list(small.run(b, replace(SILENT, encoder="whisper")))
         assert len(calls) == 4
+        list(small.run(b, replace(SILENT, encoder="whisper")))
+        assert len(calls) == 5
 
 
 # Captions

@@ -73,8 +73,9 @@ def test_a_clip_that_is_not_there_does_nothing(page: Page, clip: object) -> None
 
 
 def test_both_columns_come_from_one_embedding(page: Page, chosen: Chosen, monkeypatch: pytest.MonkeyPatch) -> None:
-    page.engine._embeddings._values.clear()
-    with calls_of(page.engine.parts.encoder("whisper"), "encode", monkeypatch) as calls:
+    for kept in (page.engine._embeddings, page.engine._heard):
+        kept._values.clear()
+    with calls_of(page.engine.parts.encoder("whisper"), "hear", monkeypatch) as calls:
         shown = find(page, chosen)
         assert len(calls) == 1
         find(page, chosen, 0.5, shown)
