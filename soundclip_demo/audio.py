@@ -233,14 +233,17 @@ def _av_blocks(path: Path, limits: SoundLimits) -> Iterator[tuple[int, np.ndarra
         stream = media.streams.audio[0]
         rate, channels = stream.rate, stream.channels
         _check(rate, channels, limits)
-        to_float = av.AudioResampler(format="fltp", rate=rate)
+        kind = to_float = None
         for packet in media.demux(stream):
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
                 continue  # one broken packet does not spoil the rest
             for frame in frames:
-                # A stream may gain channels on the way; beyond 8, PyAV reads memory that is not the frame's.
                 _check(frame.sample_rate, frame.layout.nb_channels, limits)
-                for planar in to_float.resample(frame):
-                    yield rate, planar.to_ndarray().T
+                now = frame.format.name, frame.layout.name, frame.sample_rate
+                if now != kind:  # channels, too, may change on the way, and a resampler takes one kind only
+                    kind, to_float = now, av.AudioResampler(format="flt", rate=rate)
+                # Interleaved: of 8 channels or more, each in a plane, PyAV reads memory that is not the frame's.
+                for mixed in to_float.resample(frame):
+                    yield rate, mixed.to_ndarray().reshape(-1, mixed.layout.nb_channels)
