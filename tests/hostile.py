@@ -69,7 +69,7 @@ def files(folder: Path) -> Iterator[Row]:
     yield from (("good." + kind, content, True) for kind, content in whole.items())
     yield from _damaged(whole)
     yield from _forged(whole)
-    yield from _strange_samples()
+    yield from _strange_samples(folder)
     yield from _no_sound(folder)
     yield from _polyglots(wav, whole["mp3"])
     yield from _tags(whole)
@@ -83,18 +83,22 @@ def good(folder: Path) -> dict[str, bytes]:
     for kind, options in SOUNDFILE.items():
         whole[kind] = _written(samples, 48_000, **options)
     for kind, (form, codec) in PYAV.items():
-        path = folder / f"good.{kind}"
-        with av.open(str(path), "w", format=form) as out:
-            track = out.add_stream(codec, rate=48_000, layout="mono")
-            to_codec = av.AudioResampler(format=track.codec_context.format, layout="mono", rate=48_000)
-            frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 48_000, 0
-            for ready in to_codec.resample(frame):
-                out.mux(track.encode(ready))
-            out.mux(track.encode(None))
-        whole[kind] = path.read_bytes()
+        whole[kind] = encoded(folder / f"good.{kind}", samples[:, None], "mono", form, codec).read_bytes()
     clips.write(folder / "good.mp4", _frames(), samples, (64, 48), 30)
     return whole | {"mp4": (folder / "good.mp4").read_bytes()}
+
+
+def encoded(path: Path, waves: np.ndarray, layout: str, form: str, codec: str) -> Path:
+    """A file of waves [T, channels] at 48 kHz."""
+    with av.open(str(path), "w", format=form) as out:
+        track = out.add_stream(codec, rate=48_000, layout=layout)
+        to_codec = av.AudioResampler(format=track.codec_context.format, layout=layout, rate=48_000)
+        frame = av.AudioFrame.from_ndarray(waves.reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate, frame.pts = 48_000, 0
+        for ready in to_codec.resample(frame):
+            out.mux(track.encode(ready))
+        out.mux(track.encode(None))
+    return path
 
 
 def noise(seconds: float, rate: int = RATE) -> np.ndarray:
@@ -155,7 +159,7 @@ def header(
     return b"RIFF" + struct.pack("<I", min(0xFFFFFFFF, len(body) + size - len(data))) + body
 
 
-def _strange_samples() -> Iterator[Row]:
+def _strange_samples(folder: Path) -> Iterator[Row]:
     samples = noise(1.0)
     for name, value in (("nan", np.nan), ("infinity", np.inf), ("1e38", 1e38), ("denormal", 1e-42), ("dc", 1.0)):
         yield f"{name}.wav", _written(np.full(RATE, value, np.float32), RATE, subtype="FLOAT"), True
@@ -168,6 +172,8 @@ def _strange_samples() -> Iterator[Row]:
         yield f"{subtype.lower()}.wav", _written(samples, RATE, subtype=subtype), True
     for channels in (6, 8, 9, 64):
         yield f"{channels}-channels.wav", _written(np.tile(samples[:, None], channels), RATE), channels <= 8
+    eight = np.tile(noise(1.0, 48_000)[:, None], 8)
+    yield "8-channels.aac", encoded(folder / "8-channels.aac", eight, "7.1", "adts", "aac").read_bytes(), True
     yield "64-channels-of-zeros.wav", header(channels=64, data=bytes(2 * 64 * 100)), False
 
 
