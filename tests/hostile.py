@@ -83,13 +83,13 @@ def good(folder: Path) -> dict[str, bytes]:
     for kind, options in SOUNDFILE.items():
         whole[kind] = _written(samples, 48_000, **options)
     for kind, (form, codec) in PYAV.items():
-        whole[kind] = encoded(folder / f"good.{kind}", samples[:, None], "mono", form, codec).read_bytes()
+        whole[kind] = encoded(folder / f"good.{kind}", samples, "mono", form, codec).read_bytes()
     clips.write(folder / "good.mp4", _frames(), samples, (64, 48), 30)
     return whole | {"mp4": (folder / "good.mp4").read_bytes()}
 
 
 def encoded(path: Path, waves: np.ndarray, layout: str, form: str, codec: str) -> Path:
-    """A file of waves [T, channels] at 48 kHz."""
+    """A file of waves [T, channels], or [T] of one, at 48 kHz."""
     with av.open(str(path), "w", format=form) as out:
         track = out.add_stream(codec, rate=48_000, layout=layout)
         to_codec = av.AudioResampler(format=track.codec_context.format, layout=layout, rate=48_000)
